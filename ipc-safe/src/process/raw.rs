@@ -1,0 +1,61 @@
+//! The page that the kernel clears in a forked child.
+#![expect(unsafe_code, reason = "maps the page and lends its first word")]
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// The word, null before the first use. Not a `OnceLock`: a child forked while another thread initialises one would wait
+/// for that thread for ever.
+static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Where [`WORD`] points when the kernel refused the page.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// The word that is zero in every new process, or `None` when the kernel refused it, then and for good.
+#[inline]
+pub(super) fn word() -> Option<&'static AtomicU64> {
+    let mut word = WORD.load(Ordering::Acquire);
+    if word.is_null() {
+        word = first_word();
+    }
+    if core::ptr::eq(word, &raw const REFUSED) {
+        return None;
+    }
+    // SAFETY: WORD is null (excluded above) or one of the two `&'static AtomicU64` that `first_word` stores: the word of a
+    // page that is never unmapped once it is published, or `REFUSED`.
+    Some(unsafe { &*word })
+}
+
+/// Maps the page and publishes it; when two threads try, both take that of the first.
+#[cold]
+fn first_word() -> *mut AtomicU64 {
+    let fresh = wiped_on_fork().unwrap_or(&REFUSED);
+    let fresh_ptr = core::ptr::from_ref(fresh).cast_mut();
+    match WORD.compare_exchange(core::ptr::null_mut(), fresh_ptr, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => fresh_ptr,
+        Err(theirs) => theirs,
+    }
+}
+
+/// Maps one private page that is zero in every process at first, and zero again in every forked child
+/// (`MADV_WIPEONFORK`, Linux 4.14). Never unmapped: a thread that loses the race to publish its page leaks it, once a process
+/// at most. `None` when the kernel refuses.
+fn wiped_on_fork() -> Option<&'static AtomicU64> {
+    const SIZE: usize = 4096;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
+    let page = unsafe { libc::mmap(core::ptr::null_mut(), SIZE, protection, flags, -1, 0) };
+    if page == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the range is the mapping made above, which nothing else uses yet.
+    if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } != 0 {
+        // SAFETY: the same range; no reference into it exists.
+        unsafe { libc::munmap(page, SIZE) };
+        return None;
+    }
+    // SAFETY: the page is readable, writable, zeroed (a valid `AtomicU64`), aligned to its size, and is never unmapped, so
+    // the reference is good for ever. Only this reference reaches it. The kernel clears it only in a new child, before any
+    // of the child's instructions run.
+    Some(unsafe { &*page.cast::<AtomicU64>() })
+}

@@ -1,0 +1,126 @@
+//! How long a call waits, and the two ways to sleep that the kernel does not offer as a call.
+
+use crate::error::{Errno, Error, Result};
+use std::time::{Duration, Instant};
+
+/// How a call waits: what the suffix of its name says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// No suffix: until it is done. Signal handlers do not show.
+    Forever,
+    /// `try_`: not at all.
+    No,
+    /// `_timeout`: until this instant. Signal handlers do not show.
+    Until(Instant),
+    /// `_interruptible`: until it is done or a signal handler ran.
+    Interruptible,
+}
+
+impl Wait {
+    /// At most this long from now. A time that the clock cannot reach is for ever.
+    pub(crate) fn at_most(timeout: Duration) -> Self {
+        Instant::now().checked_add(timeout).map_or(Self::Forever, Self::Until)
+    }
+
+    /// Whether an interrupted call is made again.
+    pub(crate) const fn retries(self) -> bool {
+        !matches!(self, Self::Interruptible)
+    }
+}
+
+/// Makes `call` again for as long as a signal handler interrupts it, unless `wait` is interruptible.
+pub(crate) fn uninterrupted<T>(
+    wait: Wait,
+    mut call: impl FnMut() -> core::result::Result<T, Errno>,
+) -> core::result::Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) if wait.retries() => {}
+            other => return other,
+        }
+    }
+}
+
+/// Sleeps between two looks at a condition that nothing wakes us for: a few times not at all, then longer and longer, at
+/// most [`Backoff::LONGEST`], never past the deadline.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    deadline: Option<Instant>,
+    round: u32,
+}
+
+impl Backoff {
+    /// The longest sleep, and with it the most that a look can come late.
+    pub(crate) const LONGEST: Duration = Duration::from_millis(1);
+    const YIELDS: u32 = 4;
+    const SHORTEST: Duration = Duration::from_micros(20);
+
+    pub(crate) const fn until(deadline: Option<Instant>) -> Self {
+        Self { deadline, round: 0 }
+    }
+
+    pub(crate) fn at_most(timeout: Duration) -> Self {
+        Self::until(Instant::now().checked_add(timeout))
+    }
+
+    /// Sleeps, or fails with [`Errno::TIMEDOUT`] when the deadline is past.
+    pub(crate) fn sleep(&mut self) -> core::result::Result<(), Errno> {
+        let left = match self.deadline {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => Duration::MAX,
+        };
+        if left.is_zero() {
+            return Err(Errno::TIMEDOUT);
+        }
+        self.round += 1;
+        if self.round <= Self::YIELDS {
+            std::thread::yield_now();
+        } else {
+            let doubled = Self::SHORTEST * (1 << (self.round - Self::YIELDS - 1).min(6));
+            std::thread::sleep(doubled.min(Self::LONGEST).min(left));
+        }
+        Ok(())
+    }
+}
+
+/// Looks at `condition` until it gives a value or the time is over (`Ok(None)`).
+pub(crate) fn poll<T>(timeout: Duration, mut condition: impl FnMut() -> Result<Option<T>, Error>) -> Result<Option<T>> {
+    let mut backoff = Backoff::at_most(timeout);
+    loop {
+        if let Some(value) = condition()? {
+            return Ok(Some(value));
+        }
+        if backoff.sleep().is_err() {
+            return Ok(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_ends_at_its_deadline_and_not_before() {
+        let start = Instant::now();
+        let mut backoff = Backoff::at_most(Duration::from_millis(10));
+        while backoff.sleep().is_ok() {}
+        assert!(start.elapsed() >= Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_time_beyond_the_clock_is_for_ever() {
+        assert!(matches!(Wait::at_most(Duration::MAX), Wait::Forever));
+    }
+
+    #[test]
+    fn only_the_interruptible_form_shows_a_signal() {
+        let mut calls = 0;
+        let mut twice = || {
+            calls += 1;
+            if calls < 3 { Err(Errno::INTR) } else { Ok(calls) }
+        };
+        assert_eq!(uninterrupted(Wait::Interruptible, &mut twice), Err(Errno::INTR));
+        assert_eq!(uninterrupted(Wait::Forever, twice), Ok(3));
+    }
+}

@@ -1,0 +1,203 @@
+//! What the tests have in common: namespaces of their own, forked children, deadlines.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "test code")]
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Longer than any test takes on a slow machine, shorter than anybody waits.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends the whole test program, naming the test, when the test does not drop this in time.
+pub struct Watchdog {
+    _done: mpsc::Sender<()>,
+}
+
+/// Watches the calling test.
+#[must_use]
+pub fn watchdog() -> Watchdog {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("test {name} hangs: not done after {PATIENCE:?}");
+            std::process::abort();
+        }
+    });
+    Watchdog { _done: done }
+}
+
+/// Waits until `condition` holds; fails the test when it does not in time.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE / 2;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A forked child. Killed and reaped when dropped.
+pub struct Forked {
+    pid: libc::pid_t,
+}
+
+/// Runs `body` in a forked child of this thread; its result is the exit status, 101 when it panics.
+#[must_use]
+pub fn fork(body: impl FnOnce() -> i32) -> Forked {
+    // SAFETY: the child runs on a copy of this thread only. glibc makes `malloc` usable after `fork`, and the bodies of the
+    // tests take no other lock that another thread could have held.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
+    if pid == 0 {
+        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
+        // SAFETY: ends the child without running the destructors and exit handlers of the parent's copy.
+        unsafe { libc::_exit(code) };
+    }
+    Forked { pid }
+}
+
+impl Forked {
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: the child is not reaped yet, so the number is its own.
+        let sent = unsafe { libc::kill(self.pid, signal) };
+        assert_eq!(sent, 0, "kill: {}", std::io::Error::last_os_error());
+    }
+
+    /// Waits for the end.
+    #[must_use]
+    pub fn wait(self) -> ExitStatus {
+        let status = reap(self.pid);
+        std::mem::forget(self);
+        status
+    }
+
+    /// Waits for the end and expects exit status 0.
+    pub fn succeed(self) {
+        let status = self.wait();
+        assert!(status.success(), "the child ended with {status}");
+    }
+}
+
+impl Drop for Forked {
+    fn drop(&mut self) {
+        self.signal(libc::SIGKILL);
+        let _ = reap(self.pid);
+    }
+}
+
+fn reap(pid: libc::pid_t) -> ExitStatus {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is ours; `pid` is a child of this process that is not reaped yet.
+        let reaped = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        if reaped == pid {
+            return ExitStatus::from_raw(status);
+        }
+        let error = std::io::Error::last_os_error();
+        assert_eq!(error.kind(), std::io::ErrorKind::Interrupted, "waitpid: {error}");
+    }
+}
+
+const INSIDE: &str = "IPC_SAFE_TEST_IN_NAMESPACE";
+
+/// Runs `body` in an IPC namespace of its own: empty tables, and limits that root of the namespace may change through
+/// `/proc/sys/kernel`. Without the right to make one, the test is run again as a process in a user namespace; where that is
+/// refused too, it is skipped, saying so. Must be called by the test function itself: its name is that of the thread.
+pub fn in_namespace(body: impl FnOnce() + Send + 'static) {
+    let name = std::thread::current().name().expect("the test harness names its threads").to_owned();
+    if std::env::var_os(INSIDE).is_some() {
+        return body();
+    }
+    let on_thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        if !unshare_ipc() {
+            return false;
+        }
+        body();
+        assert_nothing_left();
+        true
+    });
+    let ran = match on_thread.expect("a thread").join() {
+        Ok(ran) => ran,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    if !ran {
+        in_user_namespace(&name);
+    }
+}
+
+/// Whether the calling thread now has an IPC namespace of its own.
+#[must_use]
+pub fn unshare_ipc() -> bool {
+    // SAFETY: only changes which System V objects this thread sees.
+    unsafe { libc::unshare(libc::CLONE_NEWIPC) == 0 }
+}
+
+fn in_user_namespace(name: &str) {
+    let program = std::env::current_exe().expect("the path of the test program");
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--ipc", "--"]).arg(program).args(["--exact", name, "--nocapture"]).env(INSIDE, "1");
+    match command.output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) if String::from_utf8_lossy(&output.stderr).starts_with("unshare:") => {
+            println!("skipped {name}: no IPC namespace to be had: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(output) => panic!(
+            "{name} failed in its namespace:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ),
+        Err(error) => println!("skipped {name}: no IPC namespace to be had: {error}"),
+    }
+}
+
+/// Fails when the calling thread's IPC namespace has any object.
+pub fn assert_nothing_left() {
+    for table in ["msg", "sem", "shm"] {
+        let text = std::fs::read_to_string(format!("/proc/sysvipc/{table}")).expect("a table of the kernel");
+        assert_eq!(text.lines().count(), 1, "left behind:\n{text}");
+    }
+}
+
+/// Sets a limit of the calling thread's IPC namespace.
+pub fn set_sysctl(name: &str, value: &str) {
+    std::fs::write(format!("/proc/sys/kernel/{name}"), value).unwrap_or_else(|error| panic!("kernel.{name}: {error}"));
+}
+
+/// Whether this process has the capability of this number (`CAP_SYS_RESOURCE` is 24, `CAP_IPC_LOCK` 14).
+#[must_use]
+pub fn has_capability(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a process has a status");
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("capabilities");
+    u64::from_str_radix(effective.trim(), 16).expect("a hexadecimal number") >> number & 1 == 1
+}
+
+/// Runs `body` in a forked child without root's rights: user and group 65534, no capabilities. False, after saying so, when
+/// this process may not change them (it is an ordinary user itself).
+pub fn as_nobody(body: impl FnOnce() -> i32) -> bool {
+    // SAFETY: takes no argument and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("skipped a part that needs root to become another user");
+        return false;
+    }
+    fork(|| {
+        // SAFETY: changes the identity of the child only. The raw calls: glibc's would signal threads that the child lacks.
+        let changed = unsafe {
+            libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) == 0
+                && libc::syscall(libc::SYS_setresgid, 65534, 65534, 65534) == 0
+                && libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) == 0
+        };
+        assert!(changed, "not another user: {}", std::io::Error::last_os_error());
+        body()
+    })
+    .succeed();
+    true
+}
