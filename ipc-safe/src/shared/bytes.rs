@@ -53,8 +53,7 @@ unsafe impl<A: Access> Sync for SharedBytes<'_, A> {}
 impl<'a, A: Access> SharedBytes<'a, A> {
     /// The whole of a region.
     pub(super) fn of<R: Region<Access = A> + ?Sized>(region: &'a R) -> Self {
-        let start = NonNull::new(region.as_ptr()).unwrap_or(NonNull::dangling());
-        Self { start, len: region.len(), region: PhantomData }
+        Self { start: region.start(), len: region.len(), region: PhantomData }
     }
 
     /// The bytes of a region from `offset` on.

@@ -140,7 +140,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
 
     /// A record at `offset`, when it fits.
     fn at(call: &'static str, region: R, offset: usize) -> Result<Self, Rejected<R>> {
-        match check(call, region.as_ptr().addr(), region.len(), offset, size_of::<T>(), align_of::<T>()) {
+        match check(call, region.start().addr().get(), region.len(), offset, size_of::<T>(), align_of::<T>()) {
             Ok(()) => Ok(Self { region, offset, record: PhantomData }),
             Err(error) => Err(Rejected { region, error }),
         }
@@ -174,7 +174,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
     #[expect(unsafe_code, reason = "lends the header")]
     fn header(&self) -> &Header {
         debug_assert_eq!(self.offset, HEADER);
-        let header = self.region.as_ptr().cast::<Header>();
+        let header = self.region.start().as_ptr().cast::<Header>();
         // SAFETY: `at` checked that HEADER bytes are inside the region, which is readable and stays as long as `self`; and
         // that its start is aligned to 64. All fields are atomics, valid for any bytes; on read-only memory the callers
         // only load, which relaxed and acquire loads of 8 bytes may do on the targets of this crate. The range belongs to
@@ -185,7 +185,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
     /// The record. On read-only memory only for loads.
     #[expect(unsafe_code, reason = "lends the record")]
     fn record(&self) -> &T {
-        let start = self.region.as_ptr().wrapping_add(self.offset).cast::<T>();
+        let start = self.region.start().as_ptr().wrapping_add(self.offset).cast::<T>();
         // SAFETY: `at` checked that the record's bytes are inside the region and aligned; the region is readable (and
         // writable, unless the callers only load) and stays as long as `self`. `T` is `ShmSafe`: any bytes are a value, and
         // every byte is atomic, so that writes of others race with nothing. The range belongs to this value alone.

@@ -2,6 +2,7 @@
 
 use super::bytes::SharedBytes;
 use core::fmt;
+use core::ptr::NonNull;
 
 /// What a region allows: [`ReadOnly`] or [`ReadWrite`]. Sealed.
 pub trait Access: sealed::Sealed + Copy + fmt::Debug + Send + Sync + 'static {}
@@ -32,10 +33,10 @@ mod sealed {
 ///
 /// For as long as the value lives, and wherever it is moved:
 ///
-/// - `as_ptr` returns the same address and `len` the same length, and the `len` bytes from there are one allocation of this
+/// - `start` returns the same address and `len` the same length, and the `len` bytes from there are one allocation of this
 ///   process, at most `isize::MAX` long;
-/// - reading any of these bytes succeeds (no signal, whatever other processes do to the object), and so does writing when
-///   `Access` is [`ReadWrite`];
+/// - reading any of these bytes, in any thread, succeeds (no signal, whatever other processes do to the object), and so does
+///   writing when `Access` is [`ReadWrite`];
 /// - nothing in this process accesses the bytes except through atomic accesses of one byte, by way of this value, and no
 ///   other value of this trait covers any of them; other processes may write them at any time.
 ///
@@ -46,14 +47,15 @@ mod sealed {
 /// ```
 /// use ipc_safe::shared::{ReadWrite, Region};
 /// use std::cell::UnsafeCell;
+/// use std::ptr::NonNull;
 ///
 /// struct Page(Box<UnsafeCell<[u8; 4096]>>);
 ///
 /// // SAFETY: the box owns its memory, does not move it, and `Page` lends it to nobody else.
 /// unsafe impl Region for Page {
 ///     type Access = ReadWrite;
-///     fn as_ptr(&self) -> *mut u8 {
-///         self.0.get().cast()
+///     fn start(&self) -> NonNull<u8> {
+///         NonNull::new(self.0.get()).unwrap().cast()
 ///     }
 ///     fn len(&self) -> usize {
 ///         4096
@@ -70,7 +72,7 @@ pub unsafe trait Region {
     type Access: Access;
 
     /// The first byte. Good for writing only when `Access` is [`ReadWrite`].
-    fn as_ptr(&self) -> *mut u8;
+    fn start(&self) -> NonNull<u8>;
 
     /// The length in bytes.
     fn len(&self) -> usize;

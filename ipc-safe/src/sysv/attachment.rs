@@ -113,8 +113,8 @@ impl<A: Access> Attachment<A> {
 unsafe impl<A: Access> Region for Attachment<A> {
     type Access = A;
 
-    fn as_ptr(&self) -> *mut u8 {
-        self.attached.start().as_ptr()
+    fn start(&self) -> NonNull<u8> {
+        self.attached.start()
     }
 
     fn len(&self) -> usize {

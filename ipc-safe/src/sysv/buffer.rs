@@ -61,7 +61,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> MessageBuffer<S> {
     /// The longest message that fits, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.storage.as_ref().len() - HEADER
+        self.storage.as_ref().len().saturating_sub(HEADER)
     }
 
     /// The length of the message in bytes.

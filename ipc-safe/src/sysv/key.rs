@@ -76,7 +76,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) when the kernel has no random numbers.
+    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) without System V IPC, or when the kernel has no random numbers.
     pub fn random() -> Result<Self> {
         use rustix::rand::{GetRandomFlags, getrandom};
         loop {
@@ -84,7 +84,7 @@ impl Key {
             getrandom(&mut bytes, GetRandomFlags::empty())
                 .map_err(|errno| Error::new("getrandom", Errno::from_raw(errno.raw_os_error())))?;
             let key = Self(i32::from_ne_bytes(bytes));
-            if !key.is_private() && key.is_unused() {
+            if !key.is_private() && key.is_unused()? {
                 return Ok(key);
             }
         }
@@ -103,10 +103,16 @@ impl Key {
     }
 
     /// Whether no kind of object has the key.
-    fn is_unused(self) -> bool {
+    fn is_unused(self) -> Result<bool> {
         use super::raw::{msg, sem, shm};
-        let absent = Err(Errno::NOENT);
-        msg::get(self.0, 0) == absent && sem::get(self.0, 0, 0) == absent && shm::get(self.0, 0, 0) == absent
+        let unused = |call, found| match found {
+            Err(Errno::NOENT) => Ok(true),
+            Err(Errno::NOSYS) => Err(super::fault::on_get(call, Errno::NOSYS, self.0, "object")),
+            _ => Ok(false),
+        };
+        Ok(unused("msgget", msg::get(self.0, 0))?
+            && unused("semget", sem::get(self.0, 0, 0))?
+            && unused("shmget", shm::get(self.0, 0, 0))?)
     }
 }
 

@@ -11,6 +11,7 @@ use super::set_status::{SetLimits, SetStatus, SetUsage};
 use crate::error::{Errno, Error, ErrorKind, Object, Result};
 use crate::wait::{Wait, uninterrupted};
 use core::ffi::c_int;
+use ipc_sys::ipc::IPC_NOWAIT;
 use ipc_sys::sem::{sembuf, semid_ds};
 use std::time::{Duration, Instant};
 
@@ -418,9 +419,10 @@ impl Handle for SemaphoreSet {
 pub(super) fn operate(id: c_int, operations: &[sembuf], wait: Wait) -> Raw<()> {
     let Wait::Until(deadline) = wait else { return uninterrupted(wait, || sem::operate(id, operations)) };
     let timed = || sem::operate_for(id, operations, deadline.saturating_duration_since(Instant::now()));
+    let no_wait = |operation: &sembuf| c_int::from(operation.sem_flg) & IPC_NOWAIT != 0;
     match uninterrupted(wait, timed) {
-        // An operation with a flag of its own says EAGAIN for another reason, at once.
-        Err(Errno::AGAIN) if Instant::now() >= deadline => Err(Errno::TIMEDOUT),
+        // The time ran out, unless an operation that never waits said so at once.
+        Err(Errno::AGAIN) if !operations.iter().any(no_wait) || Instant::now() >= deadline => Err(Errno::TIMEDOUT),
         other => other,
     }
 }
