@@ -1,0 +1,43 @@
+//! What the safe calls cost over the calls of the C library, measured in one run.
+//!
+//! `cargo bench -p ipc-safe --bench cost` prints the tables; `scripts/bench` puts them into `docs/performance.md`. Ends with
+//! status 1 when a bar is missed or a call allocates.
+//!
+//! Each row has three sides that take turns: libc, this crate, and libc again as the control. What the control differs by is
+//! noise. See `measure.rs`.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "the libc side is written as a C program would be")]
+
+mod allocations;
+mod copies;
+mod measure;
+mod messages;
+mod segments;
+mod semaphores;
+mod timed;
+
+use measure::{Bar, Case};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// For how long each case is measured.
+const TIME_A_CASE: Duration = Duration::from_millis(1500);
+
+fn main() -> ExitCode {
+    // `cargo test --benches` runs this without `--bench`: then one short round shows that it works.
+    let full = std::env::args().any(|argument| argument == "--bench");
+    let time = if full { TIME_A_CASE } else { Duration::from_millis(10) };
+
+    let calls = messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases());
+    let calls = measure::run(calls.collect(), time);
+    let copies = measure::run(copies::cases(), time / 2);
+
+    measure::print("Calls", &calls);
+    measure::print("Copies to and from shared memory, against `memcpy`", &copies);
+    timed::print(if full { 200 } else { 5 });
+
+    let missed: Vec<&Case> = calls.iter().chain(&copies).filter(|case| !case.passes()).collect();
+    for case in &missed {
+        eprintln!("missed: {}", case.describe());
+    }
+    if full && !missed.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
