@@ -21,6 +21,7 @@
 //! | [`process`] | fork generations, whether a process lives |
 //! | [`shared`] | memory that others write: bytes, plain values, records of atomics |
 //! | [`sysv`] | System V message queues, semaphore sets, shared memory segments, their listing and limits |
+//! | [`memory`] | mappings of private memory, shared memory, files, memfds with their seals, POSIX shared memory objects |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -59,6 +60,7 @@
 #![deny(unsafe_code)]
 
 pub mod error;
+pub mod memory;
 pub mod process;
 pub mod shared;
 pub mod sysv;

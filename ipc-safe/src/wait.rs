@@ -29,6 +29,7 @@ impl Wait {
 }
 
 /// Makes `call` again for as long as a signal handler interrupts it, unless `wait` is interruptible.
+#[inline]
 pub(crate) fn uninterrupted<T>(
     wait: Wait,
     mut call: impl FnMut() -> core::result::Result<T, Errno>,

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     TooBig,
     /// The value leaves its range: above 32767 for a semaphore, outside the view for shared bytes.
     OutOfRange,
+    /// The object ends before the bytes that were asked for.
+    Truncated,
     /// An argument that makes no sense for the call.
     InvalidInput,
     /// The object is there, its creator has not initialised it in the time given.
@@ -88,6 +90,7 @@ impl ErrorKind {
             Self::LimitReached => "a limit of the system is reached",
             Self::TooBig => "too big",
             Self::OutOfRange => "out of range",
+            Self::Truncated => "the object ends before that",
             Self::InvalidInput => "an argument is not valid",
             Self::NotInitialised => "nobody initialised the object in time",
             Self::OutOfMemory => "the kernel is out of memory",

@@ -19,10 +19,12 @@
 mod errno;
 mod kind;
 mod object;
+mod rejected;
 
 pub use errno::Errno;
 pub use kind::ErrorKind;
 pub(crate) use object::Object;
+pub use rejected::Rejected;
 
 use core::fmt;
 use std::borrow::Cow;
@@ -189,19 +191,17 @@ impl From<Error> for std::io::Error {
 }
 
 /// Runs `body` and puts the thread's `errno` back as it was, for `Drop`.
-pub(crate) fn keeping_errno<T>(body: impl FnOnce() -> T) -> T {
-    let saved = Errno::last();
-    let value = body();
-    set_errno(saved);
-    value
-}
-
+#[inline]
 #[expect(unsafe_code, reason = "errno is a thread-local behind a C function")]
-fn set_errno(errno: Errno) {
+pub(crate) fn keeping_errno<T>(body: impl FnOnce() -> T) -> T {
     // SAFETY: `__errno_location` takes no argument and always returns the address of this thread's `errno`.
     let location = unsafe { libc::__errno_location() };
     // SAFETY: the address is valid, aligned and ours alone for as long as this thread runs.
-    unsafe { *location = errno.as_raw() };
+    let saved = unsafe { location.read() };
+    let value = body();
+    // SAFETY: as above; `body` ran on this thread.
+    unsafe { location.write(saved) };
+    value
 }
 
 #[cfg(test)]
@@ -260,8 +260,12 @@ mod tests {
 
     #[test]
     fn keeping_errno_restores_it() {
-        set_errno(Errno::NOENT);
-        keeping_errno(|| set_errno(Errno::PERM));
+        assert!(std::fs::metadata("/no/such/file").is_err());
+        assert_eq!(Errno::last(), Errno::NOENT);
+        keeping_errno(|| {
+            assert!(std::fs::metadata("/proc/self/status/below").is_err());
+            assert_ne!(Errno::last(), Errno::NOENT);
+        });
         assert_eq!(Errno::last(), Errno::NOENT);
     }
 }

@@ -17,18 +17,29 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 
 impl Generation {
     /// The generation of the calling process.
+    #[inline]
     #[must_use]
     pub fn current() -> Self {
-        match raw::word() {
-            Some(word) => Self(current(word)),
-            None => Self::of_pid(),
+        match raw::peek() {
+            0 => Self::first(),
+            generation => Self(generation),
         }
     }
 
     /// Whether the calling process is the one that [`current`](Self::current) was asked in.
+    #[inline]
     #[must_use]
     pub fn is_current(self) -> bool {
         self == Self::current()
+    }
+
+    /// The generation of a process that has not asked yet.
+    #[cold]
+    fn first() -> Self {
+        match raw::word() {
+            Some(word) => Self(current(word)),
+            None => Self::of_pid(),
+        }
     }
 
     /// Wrong only in nested pid namespaces, and one system call.

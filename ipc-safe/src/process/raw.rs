@@ -3,25 +3,35 @@
 
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-/// The word, null before the first use. Not a `OnceLock`: a child forked while another thread initialises one would wait
+/// The word, [`UNSET`] before the first use. Not a `OnceLock`: a child forked while another thread initialises one would wait
 /// for that thread for ever.
-static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
+static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new((&raw const UNSET).cast_mut());
 
-/// Where [`WORD`] points when the kernel refused the page.
+/// Where [`WORD`] points before the first use. Zero for ever, like that of a new process.
+static UNSET: AtomicU64 = AtomicU64::new(0);
+
+/// Where [`WORD`] points when the kernel refused the page. Zero for ever.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-/// The word that is zero in every new process, or `None` when the kernel refused it, then and for good.
+/// What is in the word: zero in a new process, before the first use, and when there is no word.
 #[inline]
+pub(super) fn peek() -> u64 {
+    // SAFETY: WORD always points to a `&'static AtomicU64`: `UNSET`, or what `first_word` stored, which is `REFUSED` or the
+    // word of a page that is never unmapped once it is published.
+    unsafe { &*WORD.load(Ordering::Acquire) }.load(Ordering::Relaxed)
+}
+
+/// The word that is zero in every new process, or `None` when the kernel refused it, then and for good.
 pub(super) fn word() -> Option<&'static AtomicU64> {
     let mut word = WORD.load(Ordering::Acquire);
-    if word.is_null() {
+    if core::ptr::eq(word, &raw const UNSET) {
         word = first_word();
     }
     if core::ptr::eq(word, &raw const REFUSED) {
         return None;
     }
-    // SAFETY: WORD is null (excluded above) or one of the two `&'static AtomicU64` that `first_word` stores: the word of a
-    // page that is never unmapped once it is published, or `REFUSED`.
+    // SAFETY: WORD is one of the two `&'static AtomicU64` that `first_word` stores: the word of a page that is never unmapped
+    // once it is published, or `REFUSED`, which is excluded above, as is `UNSET`.
     Some(unsafe { &*word })
 }
 
@@ -30,7 +40,7 @@ pub(super) fn word() -> Option<&'static AtomicU64> {
 fn first_word() -> *mut AtomicU64 {
     let fresh = wiped_on_fork().unwrap_or(&REFUSED);
     let fresh_ptr = core::ptr::from_ref(fresh).cast_mut();
-    match WORD.compare_exchange(core::ptr::null_mut(), fresh_ptr, Ordering::AcqRel, Ordering::Acquire) {
+    match WORD.compare_exchange((&raw const UNSET).cast_mut(), fresh_ptr, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => fresh_ptr,
         Err(theirs) => theirs,
     }

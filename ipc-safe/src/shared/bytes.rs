@@ -65,6 +65,16 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         )
     }
 
+    /// A view of raw memory.
+    ///
+    /// # Safety
+    ///
+    /// What [`Region`] promises holds for these bytes while `'a` lasts.
+    #[expect(unsafe_code, reason = "only the caller knows the memory")]
+    pub(crate) const unsafe fn from_raw(start: NonNull<u8>, len: usize) -> Self {
+        Self { start, len, region: PhantomData }
+    }
+
     /// The length in bytes. Fixed: it never comes from the memory itself.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -340,7 +350,7 @@ impl<A: Access> fmt::Debug for SharedBytes<'_, A> {
 }
 
 /// First and past-the-end offset of a range in a view of `len` bytes; not checked.
-pub(super) fn bounds(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
+pub(crate) fn bounds(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
     let from = match range.start_bound() {
         Bound::Included(&from) => from,
         Bound::Excluded(&before) => before.saturating_add(1),

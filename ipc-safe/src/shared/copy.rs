@@ -12,6 +12,7 @@ use core::sync::atomic::{Ordering, fence};
 /// # Safety
 ///
 /// `shared` is good for atomic byte reads of `len` bytes, `private` for writes of `len` bytes that nobody else accesses.
+#[inline]
 pub(crate) unsafe fn read(shared: *const u8, private: *mut u8, len: usize) {
     // SAFETY: `shared` is readable and `private` writable for `len` bytes, the caller says; that is all `copy` asks.
     unsafe { arch::copy(shared, private, len, Side::Source) };
@@ -24,6 +25,7 @@ pub(crate) unsafe fn read(shared: *const u8, private: *mut u8, len: usize) {
 ///
 /// `private` is good for reads of `len` initialised bytes that nobody writes meanwhile, `shared` for atomic byte writes of
 /// `len` bytes.
+#[inline]
 pub(crate) unsafe fn write(private: *const u8, shared: *mut u8, len: usize) {
     fence(Ordering::Release);
     // SAFETY: `private` is readable and `shared` writable for `len` bytes, the caller says; that is all `copy` asks.
@@ -178,44 +180,55 @@ mod arch {
                     options(nostack, preserves_flags),
                 );
             },
-            // SAFETY: more than 64 bytes: blocks of 64 while the offset is below `len - 64`, then the last 64.
-            65..STRING => unsafe {
-                asm!(
-                    "xor {i:e}, {i:e}",
-                    "2:",
-                    "movups {a}, xmmword ptr [{from} + {i}]",
-                    "movups {b}, xmmword ptr [{from} + {i} + 16]",
-                    "movups {c}, xmmword ptr [{from} + {i} + 32]",
-                    "movups {d}, xmmword ptr [{from} + {i} + 48]",
-                    "movups xmmword ptr [{to} + {i}], {a}",
-                    "movups xmmword ptr [{to} + {i} + 16], {b}",
-                    "movups xmmword ptr [{to} + {i} + 32], {c}",
-                    "movups xmmword ptr [{to} + {i} + 48], {d}",
-                    "add {i}, 64",
-                    "cmp {i}, {last}",
-                    "jb 2b",
-                    "movups {a}, xmmword ptr [{from} + {last}]",
-                    "movups {b}, xmmword ptr [{from} + {last} + 16]",
-                    "movups {c}, xmmword ptr [{from} + {last} + 32]",
-                    "movups {d}, xmmword ptr [{from} + {last} + 48]",
-                    "movups xmmword ptr [{to} + {last}], {a}",
-                    "movups xmmword ptr [{to} + {last} + 16], {b}",
-                    "movups xmmword ptr [{to} + {last} + 32], {c}",
-                    "movups xmmword ptr [{to} + {last} + 48], {d}",
-                    i = out(reg) _,
-                    a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
-                    from = in(reg) from, to = in(reg) to, last = in(reg) len - 64,
-                    options(nostack),
-                );
-            },
+            // SAFETY: more than 64 bytes, as the caller says.
+            _ => unsafe { copy_long(from, to, len) },
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As [`copy`], with `len` above 64.
+    #[inline(never)] // the short ways are worth a place in the caller's code, this is not
+    unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
+        if len >= STRING {
             // SAFETY: `rep movsb` moves exactly `rcx` bytes from `rsi` to `rdi`.
-            _ => unsafe {
+            return unsafe {
                 asm!(
                     "rep movsb",
                     inout("rcx") len => _, inout("rsi") from => _, inout("rdi") to => _,
                     options(nostack, preserves_flags),
-                );
-            },
+                )
+            };
+        }
+        // SAFETY: more than 64 bytes: blocks of 64 while the offset is below `len - 64`, then the last 64.
+        unsafe {
+            asm!(
+                "xor {i:e}, {i:e}",
+                "2:",
+                "movups {a}, xmmword ptr [{from} + {i}]",
+                "movups {b}, xmmword ptr [{from} + {i} + 16]",
+                "movups {c}, xmmword ptr [{from} + {i} + 32]",
+                "movups {d}, xmmword ptr [{from} + {i} + 48]",
+                "movups xmmword ptr [{to} + {i}], {a}",
+                "movups xmmword ptr [{to} + {i} + 16], {b}",
+                "movups xmmword ptr [{to} + {i} + 32], {c}",
+                "movups xmmword ptr [{to} + {i} + 48], {d}",
+                "add {i}, 64",
+                "cmp {i}, {last}",
+                "jb 2b",
+                "movups {a}, xmmword ptr [{from} + {last}]",
+                "movups {b}, xmmword ptr [{from} + {last} + 16]",
+                "movups {c}, xmmword ptr [{from} + {last} + 32]",
+                "movups {d}, xmmword ptr [{from} + {last} + 48]",
+                "movups xmmword ptr [{to} + {last}], {a}",
+                "movups xmmword ptr [{to} + {last} + 16], {b}",
+                "movups xmmword ptr [{to} + {last} + 32], {c}",
+                "movups xmmword ptr [{to} + {last} + 48], {d}",
+                i = out(reg) _,
+                a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
+                from = in(reg) from, to = in(reg) to, last = in(reg) len - 64,
+                options(nostack),
+            );
         }
     }
 

@@ -55,8 +55,9 @@ mod sequenced;
 mod shm_safe;
 
 pub use bytes::SharedBytes;
+pub(crate) use bytes::bounds;
 pub use cursor::SharedCursor;
-pub use object::{Rejected, Shared};
+pub use object::Shared;
 pub use owned::OwnedBytes;
 pub use plain::Plain;
 pub use region::{Access, ReadOnly, ReadWrite, Region};

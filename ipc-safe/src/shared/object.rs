@@ -5,7 +5,7 @@ use super::plain::Plain;
 use super::region::{ReadWrite, Region};
 use super::sequenced::{Busy, Sequenced};
 use super::shm_safe::ShmSafe;
-use crate::error::{Errno, Error, ErrorKind, Result};
+use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
 use crate::wait::poll;
 use core::fmt;
 use core::marker::PhantomData;
@@ -59,44 +59,6 @@ const HEADER: usize = size_of::<Header>();
 /// Where the ranges of a region are cut.
 const CUT: usize = 64;
 
-/// A region that could not become a [`Shared`], with the reason. Converts into [`Error`], dropping the region.
-pub struct Rejected<R> {
-    region: R,
-    error: Error,
-}
-
-impl<R> Rejected<R> {
-    /// The region, to use it otherwise.
-    pub fn into_region(self) -> R {
-        self.region
-    }
-
-    /// Why it was rejected.
-    pub const fn error(&self) -> &Error {
-        &self.error
-    }
-}
-
-impl<R> fmt::Debug for Rejected<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.error, f)
-    }
-}
-
-impl<R> fmt::Display for Rejected<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.error, f)
-    }
-}
-
-impl<R> core::error::Error for Rejected<R> {}
-
-impl<R> From<Rejected<R>> for Error {
-    fn from(rejected: Rejected<R>) -> Self {
-        rejected.error
-    }
-}
-
 impl<T: ShmSafe, R: Region> Shared<T, R> {
     /// The bytes that a region needs for a record with a header.
     pub const SIZE: usize = HEADER + size_of::<T>();
@@ -121,7 +83,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
         let shared = Self::at("Shared::open", region, HEADER)?;
         match shared.published(timeout) {
             Ok(()) => Ok(shared),
-            Err(error) => Err(Rejected { region: shared.region, error }),
+            Err(error) => Err(Rejected::new(shared.region, error)),
         }
     }
 
@@ -142,7 +104,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
     fn at(call: &'static str, region: R, offset: usize) -> Result<Self, Rejected<R>> {
         match check(call, region.start().addr().get(), region.len(), offset, size_of::<T>(), align_of::<T>()) {
             Ok(()) => Ok(Self { region, offset, record: PhantomData }),
-            Err(error) => Err(Rejected { region, error }),
+            Err(error) => Err(Rejected::new(region, error)),
         }
     }
 

@@ -44,8 +44,9 @@ pub type ReadOnlyAttachment = Attachment<ReadOnly>;
 
 impl<A: Access> Attachment<A> {
     /// The attachment with its size. The id cannot change its meaning any more: what is attached stays in the kernel's table.
+    #[inline]
     fn of(segment: Segment, attached: Attached) -> Result<Self> {
-        let len = segment.status()?.size;
+        let len = segment.raw_status()?.shm_segsz;
         Ok(Self { attached, len, segment, access: PhantomData })
     }
 
@@ -237,6 +238,7 @@ impl AttachOptions {
     }
 
     /// Attaches what can be attached safely; `flags` and the access of the result belong together.
+    #[inline]
     fn attach_safely<A: Access>(self, segment: Segment, flags: i32) -> Result<Attachment<A>> {
         let attached = self.attached(segment, flags)?;
         if attached.may_be_huge() && in_huge_pages(attached.start()) {
@@ -247,6 +249,7 @@ impl AttachOptions {
         Attachment::of(segment, attached)
     }
 
+    #[inline]
     fn attached(self, segment: Segment, flags: i32) -> Result<Attached> {
         let address = self.checked_address()?;
         Attached::new(segment.id(), address, self.flags() | flags).map_err(|errno| self.fault(segment, errno))

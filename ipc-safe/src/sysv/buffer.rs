@@ -77,6 +77,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> MessageBuffer<S> {
     }
 
     /// The type of the message.
+    #[inline]
     #[must_use]
     pub fn message_type(&self) -> MessageType {
         let mut raw = [0; HEADER];
@@ -148,8 +149,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> MessageBuffer<S> {
     }
 
     /// Type and bytes as the kernel wants them.
+    #[inline]
     pub(super) fn frame(&self) -> &[u8] {
         &self.storage.as_ref()[..HEADER + self.len]
+    }
+
+    #[inline]
+    /// Copies a message by way of a vector that takes all of it.
+    #[cold]
+    fn copy_start(&mut self, id: c_int, index: c_long, flags: c_int) -> Raw<MessageType> {
+        let mut text = Vec::new();
+        let kind = sealed::Sealed::receive(&mut &mut text, id, index, flags)?;
+        self.len = text.len().min(self.capacity());
+        self.set_type(kind);
+        let len = self.len;
+        self.bytes_mut().copy_from_slice(&text[..len]);
+        Ok(kind)
     }
 
     fn receive_raw(&mut self, id: c_int, kind: c_long, flags: c_int) -> Raw<MessageType> {
@@ -197,6 +212,7 @@ pub(super) mod sealed {
     }
 
     impl<S: AsRef<[u8]> + AsMut<[u8]>> Sealed for &mut MessageBuffer<S> {
+        #[inline]
         fn receive(&mut self, id: c_int, kind: c_long, flags: c_int) -> Raw<MessageType> {
             self.receive_raw(id, kind, flags)
         }
@@ -207,8 +223,14 @@ pub(super) mod sealed {
     }
 
     impl<S: AsRef<[u8]> + AsMut<[u8]>> Sealed for Truncating<'_, S> {
+        #[inline]
         fn receive(&mut self, id: c_int, kind: c_long, flags: c_int) -> Raw<MessageType> {
-            self.0.receive_raw(id, kind, flags | ipc_sys::msg::MSG_NOERROR)
+            use ipc_sys::msg::{MSG_COPY, MSG_NOERROR};
+            match self.0.receive_raw(id, kind, flags | MSG_NOERROR) {
+                // The kernel cuts what it takes out of the queue, not what it copies.
+                Err(Errno::INVAL) if flags & MSG_COPY != 0 => self.0.copy_start(id, kind, flags),
+                other => other,
+            }
         }
 
         fn capacity(&self) -> usize {

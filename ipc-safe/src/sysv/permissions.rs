@@ -1,7 +1,7 @@
 //! Who may use an object.
 
 use super::key::Key;
-use crate::error::{Error, Result};
+use crate::error::{Errno, Error, Object, Result};
 use core::ffi::c_int;
 
 /// Owner, creator and permission bits of an object, with its key.
@@ -62,6 +62,15 @@ pub(super) struct Creation {
 
 impl Creation {
     pub(super) const DEFAULT: Self = Self { mode: 0o600, create: false, create_new: false };
+
+    /// Refuses the private key where nothing is to be made: the kernel would make an object, that nobody may use.
+    pub(super) fn check_key(self, call: &'static str, key: Key, noun: &str) -> Result<()> {
+        if key.is_private() && !self.create && !self.create_new {
+            let error = Error::new(call, Errno::NOENT).on(Object::Key(key.as_raw()));
+            return Err(error.because(format!("a private {noun} is found by its id")));
+        }
+        Ok(())
+    }
 
     /// The flags of a `get` call.
     pub(super) fn flags(self, call: &'static str) -> Result<c_int> {

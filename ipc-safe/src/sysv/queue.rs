@@ -74,11 +74,6 @@ impl MessageQueue {
     /// [`NotFound`](ErrorKind::NotFound) when there is none. Missing rights show only when the queue is used.
     #[doc(alias = "msgget")]
     pub fn open(key: Key) -> Result<Self> {
-        if key.is_private() {
-            return Err(Error::new("msgget", Errno::NOENT)
-                .on(Object::Key(0))
-                .because("a private queue is found by its id"));
-        }
         Self::options().open(key)
     }
 
@@ -422,21 +417,25 @@ impl MessageQueue {
         msg::usage().map(|(_, info)| QueueUsage::of(&info)).map_err(|errno| Error::new("msgctl", errno))
     }
 
+    #[inline]
     fn send_bytes(&self, kind: MessageType, text: &[u8], wait: Wait) -> Result<()> {
         msg::with_frame(kind.get(), text, |frame| self.send_frame(frame, wait))
     }
 
+    #[inline]
     fn send_frame(&self, frame: &[u8], wait: Wait) -> Result<()> {
         waiting(wait, Errno::AGAIN, |flags| msg::send(self.id, frame, flags))
             .map_err(|errno| self.send_fault(errno, frame.len() - msg::HEADER))
     }
 
+    #[inline]
     fn receive_into(&self, selector: Selector, mut into: impl Destination, wait: Wait) -> Result<MessageType> {
         let (kind, selecting) = selector.as_raw();
         waiting(wait, Errno::NOMSG, |flags| into.receive(self.id, kind, selecting | flags))
             .map_err(|errno| self.receive_fault(errno, into.capacity()))
     }
 
+    #[inline]
     fn receive_plain<P: Plain>(&self, selector: Selector, wait: Wait) -> Result<(MessageType, P), ReceiveError> {
         let (kind, selecting) = selector.as_raw();
         let received_raw =
@@ -573,6 +572,7 @@ impl QueueOptions {
     /// bits.
     #[doc(alias = "msgget")]
     pub fn open(self, key: Key) -> Result<MessageQueue> {
+        self.0.check_key("msgget", key, "queue")?;
         let flags = self.0.flags("msgget")?;
         msg::get(key.as_raw(), flags).map(|id| MessageQueue { id }).map_err(|errno| get_fault(errno, key))
     }

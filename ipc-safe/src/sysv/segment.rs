@@ -65,10 +65,6 @@ impl Segment {
     /// [`NotFound`](crate::error::ErrorKind::NotFound) when there is none. Missing rights show only when the segment is used.
     #[doc(alias = "shmget")]
     pub fn open(key: Key) -> Result<Self> {
-        if key.is_private() {
-            let error = Error::new("shmget", Errno::NOENT).on(Object::Key(0));
-            return Err(error.because("a private segment is found by its id"));
-        }
         Self::options().open(key, 0)
     }
 
@@ -215,7 +211,8 @@ impl Segment {
         shm::usage().map(|(_, info)| SegmentUsage::of(&info)).map_err(|errno| Error::new("shmctl", errno))
     }
 
-    fn raw_status(&self) -> Result<shmid_ds> {
+    #[inline]
+    pub(super) fn raw_status(&self) -> Result<shmid_ds> {
         shm::status(self.id).map_err(|errno| self.fault("shmctl", errno))
     }
 
@@ -343,6 +340,7 @@ impl SegmentOptions {
     /// [`OutOfMemory`](crate::error::ErrorKind::OutOfMemory), [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied).
     #[doc(alias = "shmget")]
     pub fn open(self, key: Key, size: usize) -> Result<Segment> {
+        self.creation.check_key("shmget", key, "segment")?;
         let flags = self.flags()?;
         shm::get(key.as_raw(), size, flags).map(|id| Segment { id }).map_err(|errno| self.fault(errno, key, size))
     }

@@ -250,6 +250,7 @@ impl Semaphore {
     }
 
     /// Gives units back that were taken for a guard.
+    #[inline]
     pub(super) fn release(&self, units: u16) -> Result<()> {
         self.operate(self.change(units, 1, SEM_UNDO)?, Wait::Forever)
     }

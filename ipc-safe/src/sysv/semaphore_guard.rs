@@ -62,6 +62,7 @@ impl SemaphoreGuard {
 }
 
 impl Drop for SemaphoreGuard {
+    #[inline]
     fn drop(&mut self) {
         // An error means that the set is gone or its value was changed from outside: there is nothing to give back to.
         let _ = keeping_errno(|| self.give_back());

@@ -73,11 +73,7 @@ impl SemaphoreSet {
     /// [`NotFound`](ErrorKind::NotFound) when there is none. Missing rights show only when the set is used.
     #[doc(alias = "semget")]
     pub fn open(key: Key) -> Result<Self> {
-        if key.is_private() {
-            return Err(Error::new("semget", Errno::NOENT)
-                .on(Object::Key(0))
-                .because("a private set is found by its id"));
-        }
+        Creation::DEFAULT.check_key("semget", key, "set")?;
         sem::get(key.as_raw(), 0, 0).map(|id| Self { id }).map_err(|errno| get_fault(errno, key, 0))
     }
 
@@ -513,6 +509,7 @@ impl SetOptions {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied). A set that was made is removed again when an error follows.
     #[doc(alias = "semget")]
     pub fn open(self, key: Key, values: &[u16]) -> Result<SemaphoreSet> {
+        self.creation.check_key("semget", key, "set")?;
         check_values(values)?;
         let deadline = Instant::now().checked_add(self.timeout);
         loop {

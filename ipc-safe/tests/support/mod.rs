@@ -1,5 +1,6 @@
 //! What the tests have in common: namespaces of their own, forked children, deadlines.
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(unreachable_pub, reason = "one module of several programs")]
 #![allow(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "test code")]
 
 use std::os::unix::process::ExitStatusExt;
@@ -144,7 +145,11 @@ pub fn unshare_ipc() -> bool {
 fn in_user_namespace(name: &str) {
     let program = std::env::current_exe().expect("the path of the test program");
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--ipc", "--"]).arg(program).args(["--exact", name, "--nocapture"]).env(INSIDE, "1");
+    command
+        .args(["--map-root-user", "--ipc", "--"])
+        .arg(program)
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1");
     match command.output() {
         Ok(output) if output.status.success() => {}
         Ok(output) if String::from_utf8_lossy(&output.stderr).starts_with("unshare:") => {

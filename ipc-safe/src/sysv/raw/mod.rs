@@ -17,11 +17,13 @@ use core::ffi::c_int;
 pub(super) type Raw<T> = Result<T, Errno>;
 
 /// -1 is failure, anything else the result.
+#[inline]
 fn returned(result: c_int) -> Raw<c_int> {
     if result == -1 { Err(Errno::last()) } else { Ok(result) }
 }
 
 /// -1 is failure, anything else success.
+#[inline]
 fn done(result: c_int) -> Raw<()> {
     returned(result).map(drop)
 }

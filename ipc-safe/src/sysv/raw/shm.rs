@@ -86,6 +86,7 @@ impl Attached {
 }
 
 impl Drop for Attached {
+    #[inline]
     fn drop(&mut self) {
         keeping_errno(|| {
             // SAFETY: `start` is where `shmat` put the segment; this value, the only way to its memory, ends here. An error

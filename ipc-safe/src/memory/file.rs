@@ -1,0 +1,250 @@
+//! Copies in and out of a mapping that can lose its ground.
+
+use super::mapping::{FileMapping, SharedMemory};
+use super::options::MapOptions;
+use super::protection::{CopyOnWrite, Readable, Rights, Writable};
+use super::raw;
+use crate::error::{Errno, Error, ErrorKind, Result};
+use crate::shared::{Access, Plain, ReadOnly, SharedBytes};
+use core::ops::Range;
+use core::ptr::NonNull;
+use std::os::fd::AsFd;
+
+impl FileMapping {
+    /// The whole of a file that is open for reading and writing. [`MapOptions`] has more.
+    ///
+    /// # Errors
+    ///
+    /// As [`MapOptions::file`].
+    #[doc(alias = "MAP_SHARED")]
+    pub fn new(file: impl AsFd) -> Result<Self> {
+        MapOptions::new().file(file)
+    }
+}
+
+impl FileMapping<ReadOnly> {
+    /// The whole of a file that is open for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`MapOptions::file_read_only`].
+    pub fn read_only(file: impl AsFd) -> Result<Self> {
+        MapOptions::new().file_read_only(file)
+    }
+}
+
+impl FileMapping<CopyOnWrite> {
+    /// The whole of a file that is open for reading; what is written stays in this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`MapOptions::file_copy_on_write`].
+    #[doc(alias = "MAP_PRIVATE")]
+    pub fn copy_on_write(file: impl AsFd) -> Result<Self> {
+        MapOptions::new().file_copy_on_write(file)
+    }
+}
+
+impl<P: Rights> FileMapping<P> {
+    /// How many bytes of the mapping the file has now. It may be less at the next look.
+    ///
+    /// # Errors
+    ///
+    /// That of `fstat`.
+    pub fn available(&self) -> Result<usize> {
+        let bytes = self.backing().bytes()?;
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX).min(self.len()))
+    }
+
+    /// The address of `len` bytes at `offset`.
+    fn place(&self, call: &'static str, offset: usize, len: usize) -> Result<NonNull<u8>> {
+        self.mapped().at(offset, len).ok_or_else(|| {
+            Error::new(call, Errno::INVAL)
+                .without_errno()
+                .kind_of(ErrorKind::OutOfRange)
+                .about(format!("{len} bytes at offset {offset}"))
+                .because(format!("the mapping has {} bytes", self.len()))
+        })
+    }
+
+    /// The error of a copy that moved only `moved` of the bytes of `range`: the file ends, or a page cannot be had.
+    #[cold]
+    fn cut_short(&self, call: &'static str, range: &Range<usize>, moved: usize) -> Error {
+        let about = format!("{} bytes at offset {}", range.len(), range.start);
+        match self.available() {
+            Ok(available) if available >= range.end => Error::new(call, Errno::NOMEM)
+                .about(about)
+                .because(format!("a page of the object cannot be had, after {moved} bytes")),
+            Ok(available) => truncated(call, about, available, moved),
+            Err(error) => error,
+        }
+    }
+
+    /// Fails when the file ends before `range` does: what was written there is lost.
+    fn check_end(&self, call: &'static str, range: &Range<usize>) -> Result<()> {
+        let available = self.available()?;
+        if available >= range.end {
+            return Ok(());
+        }
+        let kept = available.saturating_sub(range.start);
+        Err(truncated(call, format!("{} bytes at offset {}", range.len(), range.start), available, kept))
+    }
+}
+
+#[cold]
+fn truncated(call: &'static str, about: String, available: usize, moved: usize) -> Error {
+    Error::new(call, Errno::FAULT)
+        .without_errno()
+        .kind_of(ErrorKind::Truncated)
+        .about(about)
+        .because(format!("the file ends after {available} bytes of the mapping; {moved} bytes were moved"))
+}
+
+impl<P: Readable> FileMapping<P> {
+    /// Copies `target.len()` bytes from `offset` into `target`.
+    ///
+    /// # Errors
+    ///
+    /// [`Truncated`](ErrorKind::Truncated) when the file ends before that, with the bytes up to there in `target`;
+    /// [`OutOfRange`](ErrorKind::OutOfRange) when the range leaves the mapping.
+    pub fn read(&self, offset: usize, target: &mut [u8]) -> Result<()> {
+        let call = "FileMapping::read";
+        let start = self.place(call, offset, target.len())?;
+        let range = offset..offset + target.len();
+        if P::COPIES {
+            return self.read_copies(start, &range, target);
+        }
+        let mut moved = 0;
+        while moved < target.len() {
+            match self.read_at(offset + moved, &mut target[moved..]) {
+                Ok(0) => return Err(self.cut_short(call, &range, moved)),
+                Ok(more) => moved += more,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(Error::new("pread", errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the file, which is the same memory as a shared mapping of it.
+    fn read_at(&self, offset: usize, target: &mut [u8]) -> raw::Raw<usize> {
+        let Some((file, position)) = self.backing().place() else { return Ok(0) };
+        raw::read_at(file.as_fd(), target, position.saturating_add(offset as u64))
+    }
+
+    /// Reads the memory, of which this process has copies.
+    fn read_copies(&self, start: NonNull<u8>, range: &Range<usize>, target: &mut [u8]) -> Result<()> {
+        let call = "FileMapping::read";
+        match raw::copy_out(start, target) {
+            Ok(moved) if moved == target.len() => self.check_end(call, range),
+            Ok(moved) => Err(self.cut_short(call, range, moved)),
+            Err(Errno::FAULT) => Err(self.cut_short(call, range, 0)),
+            Err(errno) => Err(Error::new("process_vm_readv", errno)),
+        }
+    }
+
+    /// A copy of the value whose bytes start at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn load<V: Plain>(&self, offset: usize) -> Result<V> {
+        let mut value = V::new_zeroed();
+        let bytes = zerocopy::IntoBytes::as_mut_bytes(&mut value);
+        self.read(offset, bytes)?;
+        Ok(value)
+    }
+
+    /// Writes `len` bytes from `offset` to a descriptor, straight from the mapping, with one `write`. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// That of the call; [`Truncated`](ErrorKind::Truncated) when the file ends at or before `offset`.
+    pub fn write_to(&self, offset: usize, len: usize, descriptor: impl AsFd) -> Result<usize> {
+        let start = self.place("FileMapping::write_to", offset, len)?;
+        self.transfer("write", offset..offset + len, || raw::write_from(descriptor.as_fd(), start, len))
+    }
+
+    fn transfer(
+        &self,
+        call: &'static str,
+        range: Range<usize>,
+        mut make: impl FnMut() -> raw::Raw<usize>,
+    ) -> Result<usize> {
+        loop {
+            match make() {
+                Ok(moved) => return Ok(moved),
+                Err(Errno::INTR) => {}
+                Err(Errno::FAULT) => return Err(self.cut_short(call, &range, 0)),
+                Err(errno) => return Err(Error::new(call, errno)),
+            }
+        }
+    }
+}
+
+impl<P: Writable> FileMapping<P> {
+    /// Copies `source` to `offset`. The file does not grow.
+    ///
+    /// # Errors
+    ///
+    /// [`Truncated`](ErrorKind::Truncated) when the file ends before the last byte: those before the end are written;
+    /// [`OutOfRange`](ErrorKind::OutOfRange) when the range leaves the mapping, and nothing is written;
+    /// [`Unsupported`](ErrorKind::Unsupported) where a sandbox forbids `process_vm_writev`.
+    pub fn write(&self, offset: usize, source: &[u8]) -> Result<()> {
+        let call = "FileMapping::write";
+        let start = self.place(call, offset, source.len())?;
+        let range = offset..offset + source.len();
+        match raw::copy_in(source, start) {
+            Ok(moved) if moved == source.len() => self.check_end(call, &range),
+            Ok(moved) => Err(self.cut_short(call, &range, moved)),
+            Err(Errno::FAULT) => Err(self.cut_short(call, &range, 0)),
+            Err(errno) => Err(Error::new("process_vm_writev", errno)),
+        }
+    }
+
+    /// Copies the bytes of `value` to `offset`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn store<V: Plain>(&self, offset: usize, value: &V) -> Result<()> {
+        self.write(offset, value.as_bytes())
+    }
+
+    /// Reads up to `len` bytes from a descriptor, straight into the mapping, with one `read`. Returns how many, 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// That of the call; [`Truncated`](ErrorKind::Truncated) when the mapped file ends at or before `offset`.
+    pub fn read_from(&self, offset: usize, len: usize, descriptor: impl AsFd) -> Result<usize> {
+        let start = self.place("FileMapping::read_from", offset, len)?;
+        let moved = self.transfer("read", offset..offset + len, || raw::read_into(descriptor.as_fd(), start, len))?;
+        self.check_end("FileMapping::read_from", &(offset..offset + moved))?;
+        Ok(moved)
+    }
+}
+
+impl<A: Access + Rights> FileMapping<A> {
+    /// The bytes, without a safety net.
+    ///
+    /// # Safety
+    ///
+    /// While the view is used, nobody makes the file smaller than the mapping needs, punches holes into it that cannot be
+    /// filled again, or lets its file system fail: an access to what is gone is a signal.
+    #[expect(unsafe_code, reason = "only the caller knows what others do to the file")]
+    pub unsafe fn bytes_unchecked(&self) -> SharedBytes<'_, A> {
+        // SAFETY: the caller says that the bytes stay where they are and can be accessed while the view is used; it borrows
+        // the mapping, whose length is at most `isize::MAX`.
+        unsafe { SharedBytes::from_raw(self.mapped().start(), self.len()) }
+    }
+
+    /// This mapping as one of an object that cannot shrink.
+    ///
+    /// # Safety
+    ///
+    /// As [`bytes_unchecked`](Self::bytes_unchecked), for as long as the value lives.
+    #[expect(unsafe_code, reason = "only the caller knows what others do to the file")]
+    pub unsafe fn assume_fixed(self) -> SharedMemory<A> {
+        self.with_backing(super::backing::File::into_fixed)
+    }
+}
