@@ -1,0 +1,12 @@
+//! A value in a cell is nothing but bytes.
+#![forbid(unsafe_code)]
+
+use ipc_safe::shared::Sequenced;
+
+ipc_safe::shm_safe! {
+    struct Record {
+        value: Sequenced<[u32; 2]>,
+    }
+}
+
+fn main() {}

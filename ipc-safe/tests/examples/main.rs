@@ -1,0 +1,10 @@
+//! Runs the examples and looks at what they print and leave.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
+
+mod blackboard;
+mod messages;
+mod program;
+mod records;
+mod semaphores;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,158 @@
+//! What a semaphore set does.
+
+use super::{Answer, Fault};
+use ipc_safe::error::{Errno, ErrorKind};
+use std::collections::BTreeMap;
+
+/// A process, by a number that never comes back.
+pub(crate) type Process = u32;
+
+/// The highest value.
+pub(crate) const HIGHEST: u16 = 32767;
+
+/// What an operation does to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Add(u16),
+    Subtract(u16),
+    WaitZero,
+}
+
+impl Change {
+    /// What is added to the value.
+    fn delta(self) -> i32 {
+        match self {
+            Self::Add(units) => i32::from(units),
+            Self::Subtract(units) => -i32::from(units),
+            Self::WaitZero => 0,
+        }
+    }
+
+    /// Why no operation can do this: the crate says so before the kernel is asked.
+    pub(crate) const fn refused(self) -> Option<Fault> {
+        match self {
+            Self::Add(0) | Self::Subtract(0) => Some(Fault::INVALID),
+            Self::Add(units) | Self::Subtract(units) if units > HIGHEST => Some(OUT_OF_RANGE),
+            _ => None,
+        }
+    }
+}
+
+/// One operation of a `semop`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    pub(crate) index: u16,
+    pub(crate) change: Change,
+    pub(crate) undo: bool,
+}
+
+const OUT_OF_RANGE: Fault = Fault::new(Errno::RANGE, ErrorKind::OutOfRange);
+
+/// A semaphore set.
+#[derive(Clone, Debug)]
+pub(crate) struct Set {
+    values: Vec<u16>,
+    /// Who operated on each semaphore last.
+    last: Vec<Option<Process>>,
+    /// What the end of a process gives back to each semaphore.
+    adjustments: BTreeMap<Process, Vec<i32>>,
+}
+
+impl Set {
+    /// A set of so many semaphores, all zero.
+    pub(crate) fn new(len: usize) -> Self {
+        Self { values: vec![0; len], last: vec![None; len], adjustments: BTreeMap::new() }
+    }
+
+    /// The values.
+    pub(crate) fn values(&self) -> &[u16] {
+        &self.values
+    }
+
+    /// Who operated on each semaphore last.
+    pub(crate) fn last(&self) -> &[Option<Process>] {
+        &self.last
+    }
+
+    /// Applies operations as one, without waiting. That there are not too many of them the kernel looks at before it looks
+    /// for the set: [`too_many`].
+    pub(crate) fn apply(&mut self, process: Process, operations: &[Operation]) -> Answer<()> {
+        if operations.is_empty() {
+            return Err(Fault::INVALID);
+        }
+        if operations.iter().any(|operation| usize::from(operation.index) >= self.values.len()) {
+            return Err(Fault::new(Errno::FBIG, ErrorKind::OutOfRange));
+        }
+        let mut after = self.clone();
+        for operation in operations {
+            after.step(process, *operation)?;
+        }
+        *self = after;
+        Ok(())
+    }
+
+    /// One operation after the other; the first that cannot be says why.
+    fn step(&mut self, process: Process, Operation { index, change, undo }: Operation) -> Answer<()> {
+        let index = usize::from(index);
+        let value = i32::from(self.values[index]) + change.delta();
+        if value < 0 || (change == Change::WaitZero && value != 0) {
+            return Err(Fault::WOULD_BLOCK);
+        }
+        let value = u16::try_from(value).ok().filter(|value| *value <= HIGHEST).ok_or(OUT_OF_RANGE)?;
+        if undo {
+            let len = self.values.len();
+            let adjustment = &mut self.adjustments.entry(process).or_insert_with(|| vec![0; len])[index];
+            *adjustment -= change.delta();
+            if *adjustment < -i32::from(HIGHEST) - 1 || *adjustment > i32::from(HIGHEST) {
+                return Err(OUT_OF_RANGE);
+            }
+        }
+        self.values[index] = value;
+        self.last[index] = Some(process);
+        Ok(())
+    }
+
+    /// Sets one value, and forgets what every process would give back to it.
+    pub(crate) fn set_value(&mut self, process: Process, index: u16, value: u16) -> Answer<()> {
+        let index = usize::from(index);
+        let target = self.values.get_mut(index).ok_or(Fault::INVALID)?;
+        *target = value;
+        self.last[index] = Some(process);
+        self.adjustments.values_mut().for_each(|of_process| of_process[index] = 0);
+        Ok(())
+    }
+
+    /// Sets all values, and forgets what every process would give back.
+    pub(crate) fn set_values(&mut self, process: Process, values: &[u16]) -> Answer<()> {
+        if values.len() != self.values.len() {
+            return Err(Fault::INVALID);
+        }
+        if values.iter().any(|value| *value > HIGHEST) {
+            return Err(OUT_OF_RANGE);
+        }
+        self.values = values.to_vec();
+        self.last.fill(Some(process));
+        self.adjustments.clear();
+        Ok(())
+    }
+
+    /// The process ends, whatever way: what it took with undo is given back, as far as the values go.
+    pub(crate) fn end(&mut self, process: Process) {
+        let Some(adjustments) = self.adjustments.remove(&process) else { return };
+        for (index, adjustment) in adjustments.into_iter().enumerate().filter(|(_, adjustment)| *adjustment != 0) {
+            let value = i32::from(self.values[index]) + adjustment;
+            self.values[index] = value.clamp(0, i32::from(HIGHEST)) as u16;
+            self.last[index] = Some(process);
+        }
+    }
+}
+
+/// The kernel's first look, before it looks for the set: `most` operations are allowed.
+pub(crate) fn too_many(operations: &[Operation], most: usize) -> Answer<()> {
+    if operations.len() > most { Err(Fault::new(Errno::TOOBIG, ErrorKind::TooBig)) } else { Ok(()) }
+}
+
+/// The kernel's first look at a value to set, before it looks for the set.
+pub(crate) const fn check_value(value: u16) -> Answer<()> {
+    if value > HIGHEST { Err(OUT_OF_RANGE) } else { Ok(()) }
+}
