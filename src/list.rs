@@ -1,0 +1,247 @@
+//! `ipc list`: all objects, a table a kind.
+
+use crate::failure::Result;
+use crate::inventory::{self, Queue, Set, Shared, State};
+use crate::kind::{Kind, plural};
+use crate::output;
+use crate::people;
+use crate::table::{Side, Table};
+use crate::units;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// List message queues, semaphore sets and shared memory segments
+///
+/// All of the IPC namespace, also those that you may not read. AGE is the time since the object was made or its settings
+/// changed; the kernel does not note more.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Only message queues (with others: these too)
+    #[arg(long, short)]
+    queues: bool,
+    /// Only semaphore sets
+    #[arg(long, short)]
+    sets: bool,
+    /// Only shared memory segments
+    #[arg(long, short = 'm')]
+    segments: bool,
+    /// All kinds, which is the default
+    #[arg(long, short)]
+    all: bool,
+    /// Only objects that are orphaned or suspect
+    #[arg(long)]
+    orphans: bool,
+    /// Sizes as numbers of bytes
+    #[arg(long, short)]
+    bytes: bool,
+    /// For programs: a JSON object with an array a kind, sizes in bytes, times in seconds since 1970
+    #[arg(long)]
+    json: bool,
+}
+
+const HELP: &str = "\
+States:
+  in use    somebody who uses it, or did last, is alive
+  unused    nobody has used it yet (of a set: it may lack its initial values)
+  orphaned  nobody has it attached or waits on it, and those who made or used it last are dead
+  suspect   the same of a queue: the kernel does not know who made it or who will use it
+  removed   a segment that goes with its last attachment
+  unknown   you may not look
+
+Examples:
+  ipc list
+  ipc list -q -s          as ipcs -q -s
+  ipc list --orphans      what \"ipc remove --orphans\" would look at, and suspect queues
+  ipc list --json | jq '.segments[] | select(.attachments == 0) | .id'
+
+See sysvipc(7), ipcs(1), lsipc(1).";
+
+/// What `--json` prints; a kind that was not asked for is left out.
+#[derive(Debug, Default, Serialize)]
+struct Everything {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queues: Option<Vec<Queue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sets: Option<Vec<Set>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments: Option<Vec<Shared>>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result {
+    let everything = arguments.collect()?;
+    if arguments.json {
+        return output::print_json(&everything);
+    }
+    let size = |bytes: u64| if arguments.bytes { bytes.to_string() } else { units::bytes(bytes) };
+    let parts = [
+        everything.queues.map(|queues| queue_table(&queues, size)),
+        everything.sets.map(|sets| set_table(&sets)),
+        everything.segments.map(|segments| segment_table(&segments, size)),
+    ];
+    output::print(parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
+impl Arguments {
+    fn wants(&self, kind: Kind) -> bool {
+        let chosen = match kind {
+            Kind::Queue => self.queues,
+            Kind::Set => self.sets,
+            Kind::Segment => self.segments,
+        };
+        chosen || self.all || !(self.queues || self.sets || self.segments)
+    }
+
+    fn collect(&self) -> Result<Everything> {
+        let keep = |state| !self.orphans || matches!(state, State::Orphaned | State::Suspect);
+        let mut everything = Everything::default();
+        if self.wants(Kind::Queue) {
+            let all = inventory::queues()?.into_iter();
+            everything.queues = Some(all.filter(|queue| keep(queue.head.state)).collect());
+        }
+        if self.wants(Kind::Set) {
+            let all = inventory::sets()?.into_iter();
+            everything.sets = Some(all.filter(|set| keep(set.head.state)).collect());
+        }
+        if self.wants(Kind::Segment) {
+            let all = inventory::segments()?.into_iter();
+            everything.segments = Some(all.filter(|segment| keep(segment.head.state)).collect());
+        }
+        Ok(everything)
+    }
+}
+
+fn queue_table(queues: &[Queue], size: impl Fn(u64) -> String) -> String {
+    let mut table = Table::new(&[
+        ("id", Side::Right),
+        ("key", Side::Left),
+        ("owner", Side::Left),
+        ("mode", Side::Left),
+        ("messages", Side::Right),
+        ("bytes", Side::Right),
+        ("limit", Side::Right),
+        ("sender", Side::Right),
+        ("receiver", Side::Right),
+        ("age", Side::Right),
+        ("state", Side::Left),
+    ]);
+    for queue in queues {
+        table.row([
+            queue.head.id.to_string(),
+            queue.head.key.clone(),
+            queue.head.owner.clone(),
+            queue.head.mode.clone(),
+            queue.messages.to_string(),
+            size(queue.bytes),
+            size(queue.byte_limit),
+            people::short(queue.status.last_sender),
+            people::short(queue.status.last_receiver),
+            units::age(queue.status.changed),
+            queue.head.state.to_string(),
+        ]);
+    }
+    let messages: u64 = queues.iter().map(|queue| queue.messages).sum();
+    let bytes = queues.iter().map(|queue| queue.bytes).sum();
+    let sums = format!("{}, {}", plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"), size(bytes));
+    with_title("Message queues", Kind::Queue.count(queues.len()), &table, &sums)
+}
+
+fn set_table(sets: &[Set]) -> String {
+    let mut table = Table::new(&[
+        ("id", Side::Right),
+        ("key", Side::Left),
+        ("owner", Side::Left),
+        ("mode", Side::Left),
+        ("semaphores", Side::Right),
+        ("last pids", Side::Left),
+        ("operated", Side::Right),
+        ("age", Side::Right),
+        ("state", Side::Left),
+    ]);
+    for set in sets {
+        table.row([
+            set.head.id.to_string(),
+            set.head.key.clone(),
+            set.head.owner.clone(),
+            set.head.mode.clone(),
+            set.semaphores.to_string(),
+            some_pids(set.last_pids.as_deref()),
+            units::age(set.status.last_operation),
+            units::age(set.status.changed),
+            set.head.state.to_string(),
+        ]);
+    }
+    let semaphores = sets.iter().map(|set| set.semaphores).sum();
+    with_title("Semaphore sets", Kind::Set.count(sets.len()), &table, &plural(semaphores, "semaphore"))
+}
+
+/// The first process ids of a set, which can have thousands.
+fn some_pids(pids: Option<&[i32]>) -> String {
+    const SHOWN: usize = 3;
+    let pids = pids.unwrap_or_default();
+    if pids.is_empty() {
+        return "-".into();
+    }
+    let mut text = pids.iter().take(SHOWN).map(i32::to_string).collect::<Vec<_>>().join(",");
+    if pids.len() > SHOWN {
+        let _ = write!(text, ",+{}", pids.len() - SHOWN);
+    }
+    text
+}
+
+fn segment_table(segments: &[Shared], size: impl Fn(u64) -> String) -> String {
+    let mut table = Table::new(&[
+        ("id", Side::Right),
+        ("key", Side::Left),
+        ("owner", Side::Left),
+        ("mode", Side::Left),
+        ("size", Side::Right),
+        ("attached", Side::Right),
+        ("resident", Side::Right),
+        ("swapped", Side::Right),
+        ("creator", Side::Right),
+        ("last", Side::Right),
+        ("age", Side::Right),
+        ("state", Side::Left),
+    ]);
+    let optional = |bytes: Option<u64>| bytes.map_or_else(|| "-".into(), &size);
+    for segment in segments {
+        table.row([
+            segment.head.id.to_string(),
+            segment.head.key.clone(),
+            segment.head.owner.clone(),
+            segment.head.mode.clone(),
+            size(segment.size as u64),
+            segment.attachments.to_string(),
+            optional(segment.resident),
+            optional(segment.swapped),
+            people::short(segment.status.creator),
+            people::short(segment.status.last_user),
+            units::age(segment.status.changed),
+            segment.head.state.to_string(),
+        ]);
+    }
+    let bytes = segments.iter().map(|segment| segment.size as u64).sum();
+    let resident = segments.iter().filter_map(|segment| segment.resident).sum();
+    let sums = format!("{}, {} resident", size(bytes), size(resident));
+    with_title("Shared memory segments", Kind::Segment.count(segments.len()), &table, &sums)
+}
+
+fn with_title(title: &str, count: String, table: &Table, sums: &str) -> String {
+    if table.is_empty() {
+        return format!("{title}: none\n");
+    }
+    format!("{title}: {count}, {sums}\n{}", table.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_process_ids_are_cut_short() {
+        assert_eq!(some_pids(None), "-");
+        assert_eq!(some_pids(Some(&[7, 8, 9])), "7,8,9");
+        assert_eq!(some_pids(Some(&[7, 8, 9, 10, 11])), "7,8,9,+2");
+    }
+}

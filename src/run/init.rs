@@ -1,0 +1,54 @@
+//! The first process of the PID namespace: everybody's last parent.
+
+use super::{namespace, supervise};
+use crate::failure::{Failure, Result, complain};
+use crate::people;
+use ipc_safe::process::Pid;
+use rustix::process::{Signal, getpid, set_parent_process_death_signal};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The hidden subcommand.
+pub(crate) const INIT: &str = "run-init";
+
+/// What the init is to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArguments {
+    #[arg(required = true, last = true)]
+    command: Vec<OsString>,
+}
+
+pub(crate) fn init(arguments: &InitArguments) -> ExitCode {
+    match arguments.run() {
+        Ok(status) => status.into(),
+        Err(failure) => failure.with_status(super::OWN_FAILURE).report(),
+    }
+}
+
+impl InitArguments {
+    fn run(&self) -> Result<u8> {
+        if getpid() != Pid::INIT {
+            return Err(Failure::usage("this is for \"ipc run\" only"));
+        }
+        // Should "ipc run" be killed, the namespace goes with it.
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(Failure::new)?;
+        let proc = namespace::own_proc().inspect_err(|errno| complain(format!("no /proc of its own: {errno}")));
+        namespace::give_up().map_err(Failure::new)?;
+        let status = supervise::command(&self.command)?;
+        if proc.is_ok() {
+            // They need not be killed: when the first process of a PID namespace ends, the kernel kills all others.
+            supervise::say_ended(&others());
+        }
+        Ok(status)
+    }
+}
+
+/// The other processes of the namespace that still run.
+fn others() -> Vec<String> {
+    let runs = |pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+        *pid != 1 && state.is_some_and(|state| !state.trim_start().starts_with('Z'))
+    };
+    people::processes().into_iter().filter(runs).map(|pid| people::long(Pid::from_raw(pid))).collect()
+}

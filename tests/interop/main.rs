@@ -1,0 +1,15 @@
+//! The crate and C programs use the same objects: for queues, semaphore sets and segments each side plays each part.
+//!
+//! The C side is in `tests/peers`, compiled by `build.rs`.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
+
+mod examples;
+mod keys;
+mod messages;
+mod peer;
+#[path = "../../ipc-safe/tests/examples/program.rs"]
+mod program;
+mod segments;
+mod semaphores;
+#[path = "../../ipc-safe/tests/support/mod.rs"]
+mod support;
