@@ -1,15 +1,20 @@
 //! All objects of the IPC namespace, with what is worth knowing of each.
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::kind::Kind;
 use crate::people;
 use crate::units::seconds;
 use ipc_safe::error::ErrorKind;
+use ipc_safe::memory::PosixObject;
 use ipc_safe::process::Pid;
 use ipc_safe::sysv::{MessageQueue, Permissions, QueueStatus, Segment, SegmentStatus, SemaphoreSet, SetStatus, procfs};
+use rustix::thread::{CapabilitySet, capabilities};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{fmt, io};
 
 /// What is to be thought of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -231,6 +236,57 @@ pub(crate) fn segments() -> Result<Vec<Shared>> {
     Ok(list.map(|status| Shared::of(status, memory.get(&status.id).copied())).collect())
 }
 
+/// A POSIX shared memory object.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Posix {
+    pub(crate) name: String,
+    pub(crate) owner: String,
+    pub(crate) uid: u32,
+    pub(crate) group: String,
+    pub(crate) gid: u32,
+    pub(crate) mode: String,
+    pub(crate) size: u64,
+    /// Bytes in memory or swapped out.
+    pub(crate) allocated: u64,
+    /// When it was written, mapped for writing or resized last; seconds since the epoch.
+    pub(crate) modified: Option<u64>,
+    #[serde(skip)]
+    pub(crate) modified_at: Option<SystemTime>,
+    #[serde(skip)]
+    pub(crate) inode: u64,
+}
+
+impl Posix {
+    pub(crate) fn of(name: &str) -> io::Result<Self> {
+        const BLOCK: u64 = 512;
+        let metadata = posix_path(name).symlink_metadata()?;
+        let modified_at = metadata.modified().ok();
+        Ok(Self {
+            name: name.to_owned(),
+            owner: people::user(metadata.uid()),
+            uid: metadata.uid(),
+            group: people::group(metadata.gid()),
+            gid: metadata.gid(),
+            mode: format!("{:04o}", metadata.mode() & 0o7777),
+            size: metadata.len(),
+            allocated: metadata.blocks() * BLOCK,
+            modified: seconds(modified_at),
+            modified_at,
+            inode: metadata.ino(),
+        })
+    }
+}
+
+/// All POSIX shared memory objects; none where the system has no place for them.
+pub(crate) fn posix_objects() -> Result<Vec<Posix>> {
+    match PosixObject::list() {
+        // One that cannot be looked at was removed just now.
+        Ok(names) => Ok(names.iter().filter_map(|name| Posix::of(name).ok()).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The entry of one object of a list: what may be known without the right to read it. `status` is why that was asked for.
 pub(crate) fn entry<T>(list: Vec<T>, id: i32, head: impl Fn(&T) -> &Head, status: ipc_safe::Result<()>) -> Result<T> {
     match status {
@@ -242,40 +298,102 @@ pub(crate) fn entry<T>(list: Vec<T>, id: i32, head: impl Fn(&T) -> &Head, status
     }
 }
 
-fn gone(id: i32) -> crate::failure::Failure {
-    crate::failure::Failure::new(format!("object {id} was removed just now"))
+fn gone(id: i32) -> Failure {
+    Failure::new(format!("object {id} was removed just now"))
 }
 
 /// Names one object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) struct Name {
-    pub(crate) kind: Kind,
-    pub(crate) id: i32,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Name {
+    Queue { id: i32 },
+    Set { id: i32 },
+    Segment { id: i32 },
+    Posix { name: String },
+    File { path: PathBuf },
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.id)
-    }
-}
-
-impl Name {
-    pub(crate) fn remove(self) -> ipc_safe::Result<()> {
-        match self.kind {
-            Kind::Queue => MessageQueue::from_id(self.id)?.remove(),
-            Kind::Set => SemaphoreSet::from_id(self.id)?.remove(),
-            Kind::Segment => Segment::from_id(self.id)?.remove(),
+        match self {
+            Self::Queue { id } => write!(f, "queue {id}"),
+            Self::Set { id } => write!(f, "set {id}"),
+            Self::Segment { id } => write!(f, "segment {id}"),
+            Self::Posix { name } => write!(f, "POSIX object {name}"),
+            Self::File { path } => write!(f, "file {}", path.display()),
         }
     }
 }
 
-/// The names of all objects.
-pub(crate) fn names() -> ipc_safe::Result<BTreeSet<Name>> {
-    let name = |kind| move |id| Name { kind, id };
+impl Name {
+    pub(crate) fn remove(&self) -> Result {
+        match self {
+            Self::Queue { id } => MessageQueue::from_id(*id)?.remove()?,
+            Self::Set { id } => SemaphoreSet::from_id(*id)?.remove()?,
+            Self::Segment { id } => Segment::from_id(*id)?.remove()?,
+            Self::Posix { name } => PosixObject::unlink(name)?,
+            Self::File { path } => {
+                std::fs::remove_file(path).map_err(|error| Failure::file("removing", path, &error))?
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the object is there. One whose key is gone and that goes with its last attachment is not.
+    pub(crate) fn exists(&self) -> bool {
+        match self {
+            Self::Posix { name } => posix_path(name).symlink_metadata().is_ok(),
+            Self::File { path } => path.symlink_metadata().is_ok(),
+            _ => names().is_ok_and(|names| names.contains(self)),
+        }
+    }
+}
+
+/// Where the C library keeps a POSIX object.
+pub(crate) fn posix_path(name: &str) -> PathBuf {
+    Path::new("/dev/shm").join(name.trim_start_matches('/'))
+}
+
+/// An object, and the users to whom it belongs.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) name: Name,
+    users: [u32; 2],
+}
+
+impl Found {
+    /// Whether the caller may remove it: its owner, its creator, and who is privileged.
+    pub(crate) fn may_be_removed(&self) -> bool {
+        let privileged = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
+        privileged || self.users.contains(&rustix::process::geteuid().as_raw())
+    }
+}
+
+/// All objects of a kind, but for segments that are removed already.
+pub(crate) fn all(kind: Kind) -> Result<Vec<Found>> {
+    let found = |name, permissions: &Permissions| Found { name, users: [permissions.uid, permissions.creator_uid] };
+    Ok(match kind {
+        Kind::Queue => {
+            MessageQueue::list()?.iter().map(|it| found(Name::Queue { id: it.id }, &it.permissions)).collect()
+        }
+        Kind::Set => SemaphoreSet::list()?.iter().map(|it| found(Name::Set { id: it.id }, &it.permissions)).collect(),
+        Kind::Segment => {
+            let segments = Segment::list()?.into_iter().filter(|it| !it.removed);
+            segments.map(|it| found(Name::Segment { id: it.id }, &it.permissions)).collect()
+        }
+        Kind::Posix => {
+            let objects = posix_objects()?.into_iter();
+            objects.map(|it| Found { name: Name::Posix { name: it.name }, users: [it.uid; 2] }).collect()
+        }
+    })
+}
+
+/// The names of all System V objects, but for segments that are removed already.
+pub(crate) fn names() -> Result<BTreeSet<Name>> {
     let mut names = BTreeSet::new();
-    names.extend(MessageQueue::list()?.iter().map(|status| status.id).map(name(Kind::Queue)));
-    names.extend(SemaphoreSet::list()?.iter().map(|status| status.id).map(name(Kind::Set)));
-    names.extend(Segment::list()?.iter().map(|status| status.id).map(name(Kind::Segment)));
+    for kind in Kind::SYSV {
+        names.extend(all(kind)?.into_iter().map(|found| found.name));
+    }
     Ok(names)
 }
 
@@ -285,18 +403,18 @@ pub(crate) fn used_by(pids: &[Pid]) -> ipc_safe::Result<BTreeSet<Name>> {
     let mut names = BTreeSet::new();
     for status in MessageQueue::list()? {
         if ours(status.last_sender) || ours(status.last_receiver) {
-            names.insert(Name { kind: Kind::Queue, id: status.id });
+            names.insert(Name::Queue { id: status.id });
         }
     }
     for status in SemaphoreSet::list()? {
         let last = last_pids(&status).unwrap_or_default();
         if pids.iter().any(|pid| last.contains(&pid.as_raw_nonzero().get())) {
-            names.insert(Name { kind: Kind::Set, id: status.id });
+            names.insert(Name::Set { id: status.id });
         }
     }
     for status in Segment::list()? {
         if ours(status.creator) || ours(status.last_user) {
-            names.insert(Name { kind: Kind::Segment, id: status.id });
+            names.insert(Name::Segment { id: status.id });
         }
     }
     Ok(names)

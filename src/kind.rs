@@ -1,10 +1,10 @@
-//! The three kinds of objects.
+//! The kinds of objects.
 
 use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt;
 
-/// A kind of System V object.
+/// A kind of object: three of System V, and one of POSIX.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -17,16 +17,21 @@ pub(crate) enum Kind {
     /// Shared memory segments
     #[value(alias = "segments", alias = "m", alias = "shm")]
     Segment,
+    /// POSIX shared memory objects
+    #[value(alias = "object", alias = "objects", alias = "p")]
+    Posix,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Queue, Self::Set, Self::Segment];
+    /// Those that an IPC namespace has.
+    pub(crate) const SYSV: [Self; 3] = [Self::Queue, Self::Set, Self::Segment];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",
             Self::Set => "set",
             Self::Segment => "segment",
+            Self::Posix => "POSIX object",
         }
     }
 

@@ -1,7 +1,7 @@
 //! `ipc list`: all objects, a table a kind.
 
 use crate::failure::Result;
-use crate::inventory::{self, Queue, Set, Shared, State};
+use crate::inventory::{self, Posix, Queue, Set, Shared, State};
 use crate::kind::{Kind, plural};
 use crate::output;
 use crate::people;
@@ -10,10 +10,10 @@ use crate::units;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// List message queues, semaphore sets and shared memory segments
+/// List message queues, semaphore sets, shared memory segments and POSIX objects
 ///
-/// All of the IPC namespace, also those that you may not read. AGE is the time since the object was made or its settings
-/// changed; the kernel does not note more.
+/// All of the IPC namespace and of /dev/shm, also those that you may not read. AGE is the time since the object was made or
+/// its settings changed; the kernel does not note more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
@@ -26,11 +26,14 @@ pub(crate) struct Arguments {
     /// Only shared memory segments
     #[arg(long, short = 'm')]
     segments: bool,
+    /// Only POSIX shared memory objects
+    #[arg(long, short)]
+    posix: bool,
     /// All kinds, which is the default
     #[arg(long, short)]
     all: bool,
     /// Only objects that are orphaned or suspect
-    #[arg(long)]
+    #[arg(long, conflicts_with = "posix")]
     orphans: bool,
     /// Sizes as numbers of bytes
     #[arg(long, short)]
@@ -44,7 +47,8 @@ const HELP: &str = "\
 States:
   in use    somebody who uses it, or did last, is alive
   unused    nobody has used it yet (of a set: it may lack its initial values)
-  orphaned  nobody has it attached or waits on it, and those who made or used it last are dead
+  orphaned  nobody has it attached or waits on it, and those who made or used it
+            last are dead
   suspect   the same of a queue: the kernel does not know who made it or who will use it
   removed   a segment that goes with its last attachment
   unknown   you may not look
@@ -66,6 +70,8 @@ struct Everything {
     sets: Option<Vec<Set>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<Shared>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    posix: Option<Vec<Posix>>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
@@ -73,13 +79,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     if arguments.json {
         return output::print_json(&everything);
     }
-    let size = |bytes: u64| if arguments.bytes { bytes.to_string() } else { units::bytes(bytes) };
+    let size = Size { exact: arguments.bytes };
     let parts = [
         everything.queues.map(|queues| queue_table(&queues, size)),
         everything.sets.map(|sets| set_table(&sets)),
         everything.segments.map(|segments| segment_table(&segments, size)),
+        everything.posix.map(|objects| posix_table(&objects, size)),
     ];
     output::print(parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
+/// How sizes are written.
+#[derive(Clone, Copy)]
+struct Size {
+    exact: bool,
+}
+
+impl Size {
+    /// In a column.
+    fn cell(self, bytes: u64) -> String {
+        if self.exact { bytes.to_string() } else { units::bytes(bytes) }
+    }
+
+    /// In a sentence.
+    fn words(self, bytes: u64) -> String {
+        if self.exact { format!("{bytes} B") } else { units::bytes(bytes) }
+    }
 }
 
 impl Arguments {
@@ -88,8 +113,11 @@ impl Arguments {
             Kind::Queue => self.queues,
             Kind::Set => self.sets,
             Kind::Segment => self.segments,
+            // None of them is known to be orphaned.
+            Kind::Posix if self.orphans => return false,
+            Kind::Posix => self.posix,
         };
-        chosen || self.all || !(self.queues || self.sets || self.segments)
+        chosen || self.all || !(self.queues || self.sets || self.segments || self.posix)
     }
 
     fn collect(&self) -> Result<Everything> {
@@ -107,11 +135,14 @@ impl Arguments {
             let all = inventory::segments()?.into_iter();
             everything.segments = Some(all.filter(|segment| keep(segment.head.state)).collect());
         }
+        if self.wants(Kind::Posix) {
+            everything.posix = Some(inventory::posix_objects()?);
+        }
         Ok(everything)
     }
 }
 
-fn queue_table(queues: &[Queue], size: impl Fn(u64) -> String) -> String {
+fn queue_table(queues: &[Queue], size: Size) -> String {
     let mut table = Table::new(&[
         ("id", Side::Right),
         ("key", Side::Left),
@@ -132,8 +163,8 @@ fn queue_table(queues: &[Queue], size: impl Fn(u64) -> String) -> String {
             queue.head.owner.clone(),
             queue.head.mode.clone(),
             queue.messages.to_string(),
-            size(queue.bytes),
-            size(queue.byte_limit),
+            size.cell(queue.bytes),
+            size.cell(queue.byte_limit),
             people::short(queue.status.last_sender),
             people::short(queue.status.last_receiver),
             units::age(queue.status.changed),
@@ -142,7 +173,7 @@ fn queue_table(queues: &[Queue], size: impl Fn(u64) -> String) -> String {
     }
     let messages: u64 = queues.iter().map(|queue| queue.messages).sum();
     let bytes = queues.iter().map(|queue| queue.bytes).sum();
-    let sums = format!("{}, {}", plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"), size(bytes));
+    let sums = format!("{}, {}", plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"), size.words(bytes));
     with_title("Message queues", Kind::Queue.count(queues.len()), &table, &sums)
 }
 
@@ -189,7 +220,7 @@ fn some_pids(pids: Option<&[i32]>) -> String {
     text
 }
 
-fn segment_table(segments: &[Shared], size: impl Fn(u64) -> String) -> String {
+fn segment_table(segments: &[Shared], size: Size) -> String {
     let mut table = Table::new(&[
         ("id", Side::Right),
         ("key", Side::Left),
@@ -204,14 +235,14 @@ fn segment_table(segments: &[Shared], size: impl Fn(u64) -> String) -> String {
         ("age", Side::Right),
         ("state", Side::Left),
     ]);
-    let optional = |bytes: Option<u64>| bytes.map_or_else(|| "-".into(), &size);
+    let optional = |bytes: Option<u64>| bytes.map_or_else(|| "-".into(), |bytes| size.cell(bytes));
     for segment in segments {
         table.row([
             segment.head.id.to_string(),
             segment.head.key.clone(),
             segment.head.owner.clone(),
             segment.head.mode.clone(),
-            size(segment.size as u64),
+            size.cell(segment.size as u64),
             segment.attachments.to_string(),
             optional(segment.resident),
             optional(segment.swapped),
@@ -223,8 +254,33 @@ fn segment_table(segments: &[Shared], size: impl Fn(u64) -> String) -> String {
     }
     let bytes = segments.iter().map(|segment| segment.size as u64).sum();
     let resident = segments.iter().filter_map(|segment| segment.resident).sum();
-    let sums = format!("{}, {} resident", size(bytes), size(resident));
+    let sums = format!("{}, {} resident", size.words(bytes), size.words(resident));
     with_title("Shared memory segments", Kind::Segment.count(segments.len()), &table, &sums)
+}
+
+fn posix_table(objects: &[Posix], size: Size) -> String {
+    let mut table = Table::new(&[
+        ("name", Side::Left),
+        ("owner", Side::Left),
+        ("mode", Side::Left),
+        ("size", Side::Right),
+        ("allocated", Side::Right),
+        ("modified", Side::Right),
+    ]);
+    for object in objects {
+        table.row([
+            output::readable(object.name.as_bytes()),
+            object.owner.clone(),
+            object.mode.clone(),
+            size.cell(object.size),
+            size.cell(object.allocated),
+            units::age(object.modified_at),
+        ]);
+    }
+    let bytes = objects.iter().map(|object| object.size).sum();
+    let allocated = objects.iter().map(|object| object.allocated).sum();
+    let sums = format!("{}, {} allocated", size.words(bytes), size.words(allocated));
+    with_title("POSIX shared memory objects", Kind::Posix.count(objects.len()), &table, &sums)
 }
 
 fn with_title(title: &str, count: String, table: &Table, sums: &str) -> String {

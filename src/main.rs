@@ -36,12 +36,13 @@ struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   ipc tour                       send this program through every mechanism and compare
-  ipc list                       all queues, semaphore sets and shared memory segments
+  ipc list                       all queues, semaphore sets, segments and POSIX objects
   ipc show segment 3             all about a segment, and who has it attached
-  ipc remove --orphans --dry-run what dead processes left behind
+  ipc remove --orphans --dry-run say what dead processes left behind
   ipc run -- make test           run a command in IPC namespaces of its own, report what it leaves
 
-An object is named by its ID (decimal) or its KEY (0x and hexadecimal digits).
+A queue, set or segment is named by its ID (decimal) or its KEY (0x and hexadecimal
+digits), a POSIX object by its NAME (a slash and more).
 Exit status: 0 done, 1 failed, 2 wrong usage. \"ipc run\" passes on that of its command.
 See sysvipc(7), ipcs(1), ipcrm(1), ipcmk(1), lsipc(1).";
 
@@ -57,14 +58,16 @@ enum Command {
     Remove(remove::Arguments),
     Limits(limits::Arguments),
     Run(run::Arguments),
-    #[command(name = tour::PEER, hide = true)]
-    Peer(tour::PeerArguments),
     #[command(name = run::INIT, hide = true)]
     Init(run::InitArguments),
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => return failure::wrong_usage(&error),
+    };
+    let result = match command {
         Command::Tour(arguments) => tour::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
@@ -75,7 +78,6 @@ fn main() -> ExitCode {
         Command::Remove(arguments) => remove::run(&arguments),
         Command::Limits(arguments) => limits::run(&arguments),
         Command::Run(arguments) => return run::run(&arguments),
-        Command::Peer(arguments) => return tour::peer(&arguments),
         Command::Init(arguments) => return run::init(&arguments),
     };
     match result {

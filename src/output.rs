@@ -1,6 +1,6 @@
 //! Standard output. It may be a pipe whose reader leaves early: then the rest is not wanted, and that is no failure.
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, reason};
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 
@@ -9,14 +9,18 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::nobody_reads(),
-        _ => Failure::new(format!("standard output: {error}")),
+        _ => Failure::new(format!("writing to standard output: {}", reason(&error))),
     })
 }
 
 /// Prints a value as JSON, indented, for `--json`.
 pub(crate) fn print_json(value: &impl Serialize) -> Result {
-    let text = serde_json::to_string_pretty(value).map_err(Failure::new)?;
-    print(format!("{text}\n"))
+    print(json(value)?)
+}
+
+/// A value as JSON, indented.
+pub(crate) fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(Failure::new)
 }
 
 /// Prints a value as JSON on one line, for output of several values.

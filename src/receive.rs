@@ -63,6 +63,10 @@ struct Selection {
 }
 
 impl Selection {
+    const fn is_any(&self) -> bool {
+        self.r#type.is_none() && self.except.is_none() && self.at_most.is_none()
+    }
+
     fn selector(&self) -> Selector {
         let exactly = self.r#type.map(Selector::Exactly);
         let other = self.except.map(Selector::Except).or(self.at_most.map(Selector::AtMost));
@@ -121,7 +125,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
                 return Ok(());
             }
             Err(error) if error.is_would_block() => {
-                return Err(Failure::new(format!("queue {} has no such message; --wait waits for one", queue.id())));
+                let which = if arguments.selection.is_any() { "" } else { "such " };
+                return Err(Failure::new(format!("queue {} has no {which}message; --wait waits for one", queue.id())));
             }
             Err(error) => return Err(error.into()),
         }
@@ -145,10 +150,11 @@ impl Arguments {
     /// Prints a message. When that fails, the message goes back into the queue: behind the others, but not lost.
     fn print(&self, queue: MessageQueue, kind: MessageType, bytes: &[u8]) -> Result {
         let format = if self.json { Format::Json } else { self.format };
-        format.print(kind, bytes).inspect_err(|_| {
+        format.print(kind, bytes).map_err(|failure| {
             if let Err(error) = queue.try_send(kind, bytes) {
                 crate::failure::complain(format!("a message of type {kind} could not be printed and is lost: {error}"));
             }
+            failure.with_status(1)
         })
     }
 }

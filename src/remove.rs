@@ -1,7 +1,7 @@
-//! `ipc remove`: objects by id, by key, left over, or all.
+//! `ipc remove`: objects by id, by key, by name, left over, or all.
 
-use crate::failure::{Failure, Result, complain};
-use crate::inventory::{self, Name, State};
+use crate::failure::{Failure, Result, complain, reason};
+use crate::inventory::{self, Found, Name, State};
 use crate::kind::{Kind, plural};
 use crate::output;
 use crate::target::{Target, parse_key};
@@ -9,26 +9,28 @@ use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
 use serde::Serialize;
 use std::io::{BufRead, IsTerminal, Write};
 
-/// Remove queues, sets and segments
+/// Remove queues, sets, segments and POSIX objects
 ///
-/// A queue goes with all its messages; whoever waits on a queue or set gets an error; a segment's key goes at once and its
-/// memory with the last attachment. Several objects are removed after a question when standard input is a terminal.
+/// A queue goes with all its messages; whoever waits on a queue or set gets an error; the key of a segment and the name of a
+/// POSIX object go at once, their memory when nobody uses it any more. Several objects are removed after a question when standard input is a terminal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// What they are
     #[arg(value_enum)]
     kind: Option<Kind>,
-    /// Their ids, or keys in hexadecimal digits after 0x
-    #[arg(value_name = "ID|KEY")]
+    /// Their ids, keys in hexadecimal digits after 0x, or names
+    #[arg(value_name = "ID|KEY|NAME")]
     targets: Vec<Target>,
     /// Their keys, 0x... or decimal
     #[arg(long, short, value_name = "KEY", num_args = 1.., value_parser = parse_key, allow_negative_numbers = true)]
     key: Vec<Key>,
-    /// Segments and sets that nobody uses and whose users are dead (see "ipc list"); of KIND, or of both
+    /// Segments and sets that nobody uses and whose users are dead (see "ipc list"); of KIND, or of both. Without the
+    /// right to remove those of other users, only your own
     #[arg(long, conflicts_with_all = ["targets", "key", "all"])]
     orphans: bool,
-    /// All objects of KIND, or of all kinds
+    /// All objects of KIND; without KIND all queues, sets and segments. Without the right to remove those of other users,
+    /// only your own
     #[arg(long, short, conflicts_with_all = ["targets", "key"])]
     all: bool,
     /// Only say what would be removed
@@ -73,12 +75,14 @@ Examples:
   ipc remove queue 0 32768
   ipc remove segment 0x2a
   ipc remove set --key 42
+  ipc remove posix /board
   ipc remove --orphans --dry-run
   ipc remove --all segment --yes
   ipc remove -q 0 -M 0x2a        as ipcrm -q 0 -M 0x2a
 
-Queues are never orphaned, at most suspect: the kernel does not know who else will use them.
-See ipcrm(1).";
+Queues are never orphaned, at most suspect: the kernel does not know who else will
+use them. What \"ipc make\" or ipcmk made and nobody used yet is an orphan.
+See ipcrm(1), shm_unlink(3).";
 
 impl AsIpcrm {
     fn targets(&self) -> Vec<(Kind, Target)> {
@@ -108,13 +112,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     }
     let mut results = Vec::new();
     for name in names {
-        let removed =
-            !arguments.dry_run && arguments.remove(name).inspect_err(|failure| complain(failure.message())).is_ok();
-        failed |= !removed && !arguments.dry_run;
-        if !arguments.json && (removed || arguments.dry_run) {
-            output::print(format!("{} {name}\n", if removed { "removed" } else { "would remove" }))?;
+        let (done, words) = match arguments.dry_run {
+            true => (would_remove(&name), "would remove"),
+            false => (arguments.remove(&name), "removed"),
+        };
+        match &done {
+            Ok(()) if arguments.json => {}
+            // Whoever reads this may leave; the work goes on.
+            Ok(()) => drop(output::print(format!("{words} {name}\n"))),
+            Err(failure) => complain(failure.message()),
         }
-        results.push(Removed { name, removed });
+        failed |= done.is_err();
+        results.push(Removed { name, removed: done.is_ok() && !arguments.dry_run });
     }
     if arguments.json {
         output::print_json(&results)?;
@@ -125,17 +134,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
 impl Arguments {
     /// The objects, and whether some of those asked for are not there.
     fn chosen(&self) -> Result<(Vec<Name>, bool)> {
-        if self.orphans {
-            return Ok((self.orphaned()?, false));
-        }
-        if self.all {
-            let names = inventory::names()?.into_iter();
-            return Ok((names.filter(|name| self.kind.is_none_or(|kind| kind == name.kind)).collect(), false));
+        if self.orphans || self.all {
+            let (ours, others): (Vec<_>, Vec<_>) = self.found()?.into_iter().partition(Found::may_be_removed);
+            if !others.is_empty() {
+                let count = plural(others.len(), "object");
+                complain(format!("{count} of other users left out: they, or root, can remove what is theirs"));
+            }
+            return Ok((ours.into_iter().map(|found| found.name).collect(), false));
         }
         let (mut names, mut failed) = (Vec::new(), false);
         for (kind, target) in self.named()? {
-            match target.id(kind) {
-                Ok(id) => names.push(Name { kind, id }),
+            match target.name(kind) {
+                Ok(name) => names.push(name),
                 Err(failure) => {
                     complain(failure.message());
                     failed = true;
@@ -147,12 +157,12 @@ impl Arguments {
 
     /// The objects that are named one by one.
     fn named(&self) -> Result<Vec<(Kind, Target)>> {
-        let targets = self.targets.iter().copied().chain(self.key.iter().copied().map(Target::Key));
+        let targets = self.targets.iter().cloned().chain(self.key.iter().copied().map(Target::Key));
         let mut named = self.as_ipcrm.targets();
         match self.kind {
             Some(kind) => named.extend(targets.map(|target| (kind, target))),
             None if self.targets.is_empty() && self.key.is_empty() => {}
-            None => return Err(Failure::usage("of which kind? queue, set or segment")),
+            None => return Err(Failure::usage("of which kind? queue, set, segment or posix")),
         }
         if named.is_empty() {
             return Err(Failure::usage("remove what? Name objects, or use --orphans or --all"));
@@ -160,23 +170,23 @@ impl Arguments {
         Ok(named)
     }
 
-    fn orphaned(&self) -> Result<Vec<Name>> {
-        if self.kind == Some(Kind::Queue) {
-            return Err(Failure::usage(
-                "the kernel does not know when a queue is orphaned; remove queues by id or key",
-            ));
+    /// What there is of the kinds that were asked for.
+    fn found(&self) -> Result<Vec<Found>> {
+        let kinds = match self.kind {
+            None if self.orphans => vec![Kind::Set, Kind::Segment],
+            None => Kind::SYSV.to_vec(),
+            Some(kind @ (Kind::Queue | Kind::Posix)) if self.orphans => {
+                let why = "nobody knows whether one is orphaned: remove them one by one";
+                return Err(Failure::usage(format!("--orphans is for sets and segments; of a {kind} {why}")));
+            }
+            Some(kind) => vec![kind],
+        };
+        let mut found = Vec::new();
+        for kind in kinds {
+            found.extend(inventory::all(kind)?);
         }
-        let wants = |kind| self.kind.is_none_or(|only| only == kind);
-        let mut names = Vec::new();
-        if wants(Kind::Set) {
-            let all = SemaphoreSet::list()?.into_iter().filter(|set| State::of_set(set) == State::Orphaned);
-            names.extend(all.map(|set| Name { kind: Kind::Set, id: set.id }));
-        }
-        if wants(Kind::Segment) {
-            let all = Segment::list()?.into_iter().filter(|segment| State::of_segment(segment) == State::Orphaned);
-            names.extend(all.map(|segment| Name { kind: Kind::Segment, id: segment.id }));
-        }
-        Ok(names)
+        found.retain(|found| !self.orphans || is_orphaned(&found.name));
+        Ok(found)
     }
 
     /// Asks before removing several objects, when there is somebody to ask.
@@ -185,28 +195,39 @@ impl Arguments {
         if names.len() < 2 || !stdin.is_terminal() {
             return Ok(true);
         }
+        let cannot = |error| Failure::new(format!("asking: {}", reason(&error)));
         let list = names.iter().map(Name::to_string).collect::<Vec<_>>().join(", ");
         let mut stderr = std::io::stderr();
         let asked = write!(stderr, "{list}\nRemove {}? [y/N] ", plural(names.len(), "object"));
-        asked.and_then(|()| stderr.flush()).map_err(Failure::new)?;
+        asked.and_then(|()| stderr.flush()).map_err(cannot)?;
         let mut answer = String::new();
-        stdin.lock().read_line(&mut answer).map_err(Failure::new)?;
+        stdin.lock().read_line(&mut answer).map_err(cannot)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Removes one. An orphan is looked at again first: somebody may have come to use it.
-    fn remove(&self, name: Name) -> Result {
-        if self.orphans && !still_orphaned(name)? {
+    fn remove(&self, name: &Name) -> Result {
+        if self.orphans && !is_orphaned(name) {
             return Err(Failure::new(format!("{name} came into use; it stays")));
         }
-        Ok(name.remove()?)
+        name.remove()
     }
 }
 
-fn still_orphaned(name: Name) -> Result<bool> {
-    Ok(match name.kind {
-        Kind::Queue => false,
-        Kind::Set => State::of_set(&SemaphoreSet::from_id(name.id)?.status()?) == State::Orphaned,
-        Kind::Segment => State::of_segment(&Segment::from_id(name.id)?.status()?) == State::Orphaned,
-    })
+fn would_remove(name: &Name) -> Result {
+    match name.exists() {
+        true => Ok(()),
+        false => Err(Failure::new(format!("{name}: there is no such object; \"ipc list\" shows what there is"))),
+    }
+}
+
+fn is_orphaned(name: &Name) -> bool {
+    let state = match *name {
+        Name::Set { id } => SemaphoreSet::from_id(id).and_then(|set| set.status()).map(|status| State::of_set(&status)),
+        Name::Segment { id } => {
+            Segment::from_id(id).and_then(|segment| segment.status()).map(|status| State::of_segment(&status))
+        }
+        _ => return false,
+    };
+    state.is_ok_and(|state| state == State::Orphaned)
 }

@@ -1,11 +1,13 @@
 //! `ipc send`: messages into a queue.
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, reason};
 use crate::target::{Target, parse_key};
 use crate::units::parse_seconds;
 use ipc_safe::sysv::{Key, MessageQueue, MessageType};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,9 +17,11 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP, override_usage = "ipc send [OPTIONS] <ID|KEY> [TEXT]\n       ipc send [OPTIONS] --key <KEY> [TEXT]")]
 pub(crate) struct Arguments {
-    /// The queue, unless --key is given, and the text of the message
-    #[arg(value_name = "ID|KEY] [TEXT", num_args = 0..=2)]
-    words: Vec<String>,
+    /// The queue: its id, or its key in hexadecimal digits after 0x; left out with --key
+    #[arg(value_name = "ID|KEY")]
+    target: Option<OsString>,
+    /// The message
+    text: Option<OsString>,
     /// The queue's key, 0x... or decimal
     #[arg(long, short, value_parser = parse_key, allow_negative_numbers = true)]
     key: Option<Key>,
@@ -57,35 +61,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result {
     let (queue, text) = arguments.queue_and_text()?;
     match (text, &arguments.file) {
         (Some(_), Some(_)) => Err(Failure::usage("the text is an argument or in a file, not both")),
-        (Some(text), None) => arguments.send_from(queue, text.as_bytes()),
+        (Some(text), None) => arguments.send_from(queue, "the text", text.as_bytes()),
         (None, Some(path)) => {
-            let file = File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-            arguments.send_from(queue, BufReader::new(file))
+            let file = File::open(path).map_err(|error| Failure::file("opening", path, &error))?;
+            arguments.send_from(queue, &path.to_string_lossy(), BufReader::new(file))
         }
-        (None, None) => arguments.send_from(queue, std::io::stdin().lock()),
+        (None, None) => arguments.send_from(queue, "standard input", std::io::stdin().lock()),
     }
 }
 
 impl Arguments {
     /// The queue, by `--key` or the first word, and the word that is left.
-    fn queue_and_text(&self) -> Result<(MessageQueue, Option<&str>)> {
-        let mut words = self.words.iter();
-        let target = match self.key {
-            Some(key) => Target::Key(key),
-            None => {
-                let word = words.next().ok_or_else(|| Failure::usage("which queue? An id, a key, or --key"))?;
-                word.parse().map_err(Failure::usage)?
+    fn queue_and_text(&self) -> Result<(MessageQueue, Option<&OsStr>)> {
+        let (target, text) = match (self.key, &self.target, &self.text) {
+            (Some(_), Some(_), Some(_)) => {
+                return Err(Failure::usage("the queue is named by --key or by ID|KEY, not both"));
             }
+            (Some(key), text, None) | (Some(key), None, text) => (Target::Key(key), text),
+            (None, Some(target), text) => (target.to_string_lossy().parse().map_err(Failure::usage)?, text),
+            (None, None, _) => return Err(Failure::usage("which queue? Name it by its id, its key, or --key")),
         };
-        let text = words.next();
-        match words.next() {
-            Some(more) => Err(Failure::usage(format!("one text is enough: {more:?}"))),
-            None => Ok((target.queue()?, text.map(String::as_str))),
-        }
+        Ok((target.queue()?, text.as_deref()))
     }
 
-    fn send_from(&self, queue: MessageQueue, mut source: impl BufRead) -> Result {
-        let cannot_read = |error| Failure::new(format!("reading the message: {error}"));
+    fn send_from(&self, queue: MessageQueue, name: &str, mut source: impl BufRead) -> Result {
+        let cannot_read = |error| Failure::new(format!("reading {name}: {}", reason(&error)));
         if self.lines {
             for line in source.split(b'\n') {
                 self.send(queue, &line.map_err(cannot_read)?)?;
@@ -106,7 +106,11 @@ impl Arguments {
             (false, None) => queue.send(self.r#type, message),
         };
         sent.map_err(|error| {
-            if error.is_would_block() { Failure::new(format!("queue {} is full", queue.id())) } else { error.into() }
+            if error.is_would_block() {
+                Failure::new(format!("queue {} is full; without --no-wait this waits for room", queue.id()))
+            } else {
+                error.into()
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `ipc show`: all about one object.
 
-use crate::failure::Result;
-use crate::inventory::{self, Head, Queue, Set, Shared, State};
+use crate::failure::{Failure, Result, complain};
+use crate::inventory::{self, Head, Posix, Queue, Set, Shared, State, posix_path};
 use crate::kind::{Kind, plural};
 use crate::output;
 use crate::peek::{self, Peeked};
@@ -9,23 +9,27 @@ use crate::people;
 use crate::table::{Facts, Side, Table};
 use crate::target::Target;
 use crate::units::{bytes, moment};
-use ipc_safe::sysv::SemaphoreSet;
+use ipc_safe::sysv::{MessageQueue, Segment, SemaphoreSet};
 use serde::Serialize;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-/// Show all about one queue, set or segment
+/// Show all about a queue, set, segment or POSIX object
 ///
 /// Owner, times, contents, and who uses it: the values, waiters and last process of each semaphore; the processes that have
-/// a segment attached; the types and lengths of the messages in a queue; and whether the object seems left over.
+/// a segment or POSIX object in memory; the types and lengths of the messages in a queue; and whether the object seems left
+/// over.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// What it is
     #[arg(value_enum)]
     kind: Kind,
-    /// Its id, or its key in hexadecimal digits after 0x
-    #[arg(value_name = "ID|KEY", required = true)]
+    /// Its id, its key in hexadecimal digits after 0x, or its name; or several of these
+    #[arg(value_name = "ID|KEY|NAME", required = true)]
     targets: Vec<Target>,
-    /// For programs
+    /// For programs: a JSON object for each
     #[arg(long)]
     json: bool,
 }
@@ -35,29 +39,43 @@ Examples:
   ipc show queue 0
   ipc show set 0x0000002a
   ipc show segment 32769 --json
+  ipc show posix /board
 
-See msgctl(2), semctl(2), shmctl(2), ipcs(1).";
+See msgctl(2), semctl(2), shmctl(2), shm_overview(7), ipcs(1).";
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
+    let mut failed = false;
     for (index, target) in arguments.targets.iter().enumerate() {
-        if index > 0 && !arguments.json {
-            output::print("\n")?;
-        }
-        let id = target.id(arguments.kind)?;
-        match arguments.kind {
-            Kind::Queue => present(&QueueView::of(id)?, QueueView::text, arguments.json)?,
-            Kind::Set => present(&SetView::of(id)?, SetView::text, arguments.json)?,
-            Kind::Segment => present(&SegmentView::of(id)?, SegmentView::text, arguments.json)?,
+        let gap = if index > 0 && !arguments.json { "\n" } else { "" };
+        match arguments.view(target) {
+            Ok(text) => output::print(format!("{gap}{text}"))?,
+            Err(failure) if arguments.targets.len() == 1 => return Err(failure),
+            Err(failure) => {
+                complain(failure.message());
+                failed = true;
+            }
         }
     }
-    Ok(())
+    if failed { Err(Failure::silent(1)) } else { Ok(()) }
 }
 
-fn present<V: Serialize>(view: &V, text: impl Fn(&V) -> String, json: bool) -> Result {
-    if json { output::print_json(view) } else { output::print(text(view)) }
+impl Arguments {
+    /// The text for one object.
+    fn view(&self, target: &Target) -> Result<String> {
+        match self.kind {
+            Kind::Queue => self.present(&QueueView::of(&target.queue()?)?, QueueView::text),
+            Kind::Set => self.present(&SetView::of(&target.set()?)?, SetView::text),
+            Kind::Segment => self.present(&SegmentView::of(&target.segment()?)?, SegmentView::text),
+            Kind::Posix => self.present(&PosixView::of(target.posix()?)?, PosixView::text),
+        }
+    }
+
+    fn present<V: Serialize>(&self, view: &V, text: impl Fn(&V) -> String) -> Result<String> {
+        if self.json { output::json(view) } else { Ok(text(view)) }
+    }
 }
 
-/// The facts that all kinds have.
+/// The facts that all System V objects have.
 fn head_facts(kind: Kind, head: &Head) -> Facts {
     let mut facts = Facts::default();
     facts.add(kind.name(), head.id);
@@ -81,7 +99,7 @@ const fn verdict(kind: Kind, state: State) -> &'static str {
         (State::Removed, _) => "removed: it goes with its last attachment",
         (State::Unused, Kind::Queue) => "unused: nothing was sent or received yet",
         (State::Unused, Kind::Set) => "unused: nobody operated on it yet; its creator may not have initialised it",
-        (State::Unused, Kind::Segment) => "unused: nobody attached it yet",
+        (State::Unused, _) => "unused: nobody attached it yet",
         (State::InUse, Kind::Segment) => "in use: attached, or its creator or last user is alive",
         (State::InUse, _) => "in use: somebody who used it last is alive, or waits",
         (State::Unknown, _) => "unknown: you may not read it",
@@ -97,11 +115,10 @@ struct QueueView {
 }
 
 impl QueueView {
-    fn of(id: i32) -> Result<Self> {
-        let handle = Target::Id(id).queue()?;
+    fn of(handle: &MessageQueue) -> Result<Self> {
         let status = handle.status().map(drop);
-        let queue = inventory::entry(inventory::queues()?, id, |queue| &queue.head, status)?;
-        Ok(Self { queue, contents: peek::all(&handle).ok() })
+        let queue = inventory::entry(inventory::queues()?, handle.id(), |queue| &queue.head, status)?;
+        Ok(Self { queue, contents: peek::all(handle).ok() })
     }
 
     fn text(&self) -> String {
@@ -163,11 +180,10 @@ impl SemaphoreView {
 }
 
 impl SetView {
-    fn of(id: i32) -> Result<Self> {
-        let handle = Target::Id(id).set()?;
+    fn of(handle: &SemaphoreSet) -> Result<Self> {
         let status = handle.status().map(drop);
-        let set = inventory::entry(inventory::sets()?, id, |set| &set.head, status)?;
-        Ok(Self { set, contents: SemaphoreView::all(handle).ok() })
+        let set = inventory::entry(inventory::sets()?, handle.id(), |set| &set.head, status)?;
+        Ok(Self { set, contents: SemaphoreView::all(*handle).ok() })
     }
 
     fn text(&self) -> String {
@@ -253,10 +269,10 @@ fn attachment(line: &str, id: i32) -> Option<bool> {
 }
 
 impl SegmentView {
-    fn of(id: i32) -> Result<Self> {
-        let status = Target::Id(id).segment()?.status().map(drop);
-        let segment = inventory::entry(inventory::segments()?, id, |segment| &segment.head, status)?;
-        Ok(Self { segment, attached_by: AttachedBy::all(id) })
+    fn of(handle: &Segment) -> Result<Self> {
+        let status = handle.status().map(drop);
+        let segment = inventory::entry(inventory::segments()?, handle.id(), |segment| &segment.head, status)?;
+        Ok(Self { segment, attached_by: AttachedBy::all(handle.id()) })
     }
 
     fn text(&self) -> String {
@@ -278,25 +294,8 @@ impl SegmentView {
     }
 
     fn attached_text(&self, attached_by: &[AttachedBy]) -> String {
-        let mut text = String::new();
-        if !attached_by.is_empty() {
-            let columns = [
-                ("pid", Side::Right),
-                ("attachments", Side::Right),
-                ("writable", Side::Right),
-                ("command", Side::Left),
-            ];
-            let mut table = Table::new(&columns);
-            for by in attached_by {
-                table.row([
-                    by.pid.to_string(),
-                    by.attachments.to_string(),
-                    by.writable.to_string(),
-                    by.command.clone(),
-                ]);
-            }
-            text = format!("\n{}", table.render());
-        }
+        let rows = attached_by.iter().map(|by| (by.pid, [by.attachments, by.writable], &*by.command));
+        let mut text = process_table(["attachments", "writable"], rows);
         let seen: u64 = attached_by.iter().map(|by| by.attachments).sum();
         let unseen = usize::try_from(self.segment.attachments.saturating_sub(seen)).unwrap_or(usize::MAX);
         if unseen > 0 {
@@ -304,6 +303,83 @@ impl SegmentView {
             text += &format!("\n{what} in processes that you may not look at, or that this /proc does not show.\n");
         }
         text
+    }
+}
+
+/// A table of processes with two numbers each; nothing without processes.
+fn process_table<'p>(numbers: [&'static str; 2], rows: impl Iterator<Item = (i32, [u64; 2], &'p str)>) -> String {
+    let [one, other] = numbers;
+    let mut table =
+        Table::new(&[("pid", Side::Right), (one, Side::Right), (other, Side::Right), ("command", Side::Left)]);
+    for (pid, [one, other], command) in rows {
+        table.row([pid.to_string(), one.to_string(), other.to_string(), command.to_owned()]);
+    }
+    if table.is_empty() { String::new() } else { format!("\n{}", table.render()) }
+}
+
+#[derive(Debug, Serialize)]
+struct PosixView {
+    #[serde(flatten)]
+    object: Posix,
+    /// Processes that have it open or mapped, as far as they may be looked at.
+    used_by: Vec<UsedBy>,
+}
+
+#[derive(Debug, Serialize)]
+struct UsedBy {
+    pid: i32,
+    command: String,
+    descriptors: u64,
+    mappings: u64,
+}
+
+impl UsedBy {
+    fn of(pid: i32, object: &Posix) -> Option<Self> {
+        let path = posix_path(&object.name);
+        let is_it = |link: &Path| std::fs::read_link(link).is_ok_and(|target| target == path);
+        let is_same = |link: &Path| link.metadata().is_ok_and(|metadata| metadata.ino() == object.inode);
+        let links = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let descriptors = links.filter(|link| is_it(&link.path()) && is_same(&link.path())).count() as u64;
+        let maps = std::fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+        let maps = String::from_utf8_lossy(&maps);
+        let mappings = maps.lines().filter(|line| maps_file(line, object.inode, &path)).count() as u64;
+        let command = || people::command(pid).unwrap_or_default();
+        (descriptors + mappings > 0).then(|| Self { pid, command: command(), descriptors, mappings })
+    }
+}
+
+/// Whether this line of a `maps` file shows a part of the file.
+fn maps_file(line: &str, inode: u64, path: &Path) -> bool {
+    // Addresses, rights, offset, device, inode, path; the path may have blanks.
+    let number = line.split_whitespace().nth(4).and_then(|field| field.parse().ok());
+    number == Some(inode) && path.to_str().is_some_and(|path| line.ends_with(path))
+}
+
+impl PosixView {
+    fn of(name: &str) -> Result<Self> {
+        let object = Posix::of(name).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                Failure::new(format!("no POSIX object has the name {name}; \"ipc list --posix\" shows what there is"))
+            }
+            _ => Failure::file("looking at", &posix_path(name), &error),
+        })?;
+        let used_by = people::processes().into_iter().filter_map(|pid| UsedBy::of(pid, &object)).collect();
+        Ok(Self { object, used_by })
+    }
+
+    fn text(&self) -> String {
+        let Self { object, used_by } = self;
+        let mut facts = Facts::default();
+        facts.add("POSIX object", output::readable(object.name.as_bytes()));
+        facts.add("owner", format!("{} ({}), group {} ({})", object.owner, object.uid, object.group, object.gid));
+        facts.add("mode", &object.mode);
+        facts.add("size", format!("{} ({} bytes)", bytes(object.size), object.size));
+        facts.add("allocated", bytes(object.allocated));
+        facts.add("modified", moment(object.modified_at));
+        let rows = used_by.iter().map(|by| (by.pid, [by.descriptors, by.mappings], &*by.command));
+        let table = process_table(["descriptors", "mappings"], rows);
+        let note = if table.is_empty() { "\nNo process that you may look at has it open or mapped.\n" } else { "" };
+        facts.render() + &table + note
     }
 }
 
@@ -320,5 +396,14 @@ mod tests {
         assert_eq!(attachment(&line.replace("00000000 00:01", "00001000 00:01"), 32769), None);
         assert_eq!(attachment("7f1c7bdc5000-7f1c7bdc6000 rw-p 00000000 00:00 0", 0), None);
         assert_eq!(attachment("7f1c-7f1d rw-s 00000000 08:01 32769 /tmp/SYSV", 32769), None);
+    }
+
+    #[test]
+    fn a_line_of_maps_shows_a_file_by_inode_and_path() {
+        let line = "7f1c7bdc5000-7f1c7bdc6000 rw-s 00000000 00:19 17    /dev/shm/two words";
+        assert!(maps_file(line, 17, Path::new("/dev/shm/two words")));
+        assert!(!maps_file(line, 18, Path::new("/dev/shm/two words")));
+        assert!(!maps_file(line, 17, Path::new("/dev/shm/two")));
+        assert!(!maps_file(&format!("{line} (deleted)"), 17, Path::new("/dev/shm/two words")));
     }
 }

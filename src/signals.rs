@@ -32,9 +32,9 @@ pub(crate) struct StopRequest(Arc<AtomicUsize>);
 
 impl StopRequest {
     pub(crate) fn listen() -> std::io::Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
         let request = Self(Arc::new(AtomicUsize::new(0)));
-        for signal in not_ignored(&[SIGINT, SIGTERM, SIGHUP]) {
+        for signal in not_ignored(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]) {
             let number = usize::try_from(signal).unwrap_or(0);
             signal_hook::flag::register_usize(signal, Arc::clone(&request.0), number)?;
         }

@@ -1,16 +1,18 @@
-//! Which object is meant: an id or a key.
+//! Which object is meant: an id, a key, or a name.
 
 use crate::failure::{Failure, Result};
+use crate::inventory::Name;
 use crate::kind::Kind;
 use ipc_safe::sysv::{Key, MessageQueue, Segment, SemaphoreSet};
-use std::fmt;
 use std::str::FromStr;
 
-/// An object as it is named on the command line: a decimal id, or a key in hexadecimal digits after `0x`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An object as it is named on the command line: a decimal id, a key in hexadecimal digits after `0x`, or the name of a POSIX
+/// object, which begins with a slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Id(i32),
     Key(Key),
+    Name(String),
 }
 
 impl FromStr for Target {
@@ -18,6 +20,9 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let says = "an object is named by its id (a decimal number from 0 on) or its key (0x and hexadecimal digits)";
+        if text.starts_with('/') {
+            return Ok(Self::Name(text.to_owned()));
+        }
         if text.starts_with("0x") || text.starts_with("0X") {
             return text.parse().map(Self::Key).map_err(|_| says.to_owned());
         }
@@ -28,50 +33,56 @@ impl FromStr for Target {
     }
 }
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id(id) => write!(f, "{id}"),
-            Self::Key(key) => write!(f, "with key {key}"),
-        }
-    }
-}
-
 /// Reads a key: `0x` and hexadecimal digits, or a decimal number.
 pub(crate) fn parse_key(text: &str) -> Result<Key, String> {
     text.parse().map_err(|_| "a key is 32 bits: 0x and hexadecimal digits, or a decimal number".to_owned())
 }
 
 impl Target {
-    pub(crate) fn queue(self) -> Result<MessageQueue> {
+    pub(crate) fn queue(&self) -> Result<MessageQueue> {
         Ok(match self {
-            Self::Id(id) => MessageQueue::from_id(id)?,
-            Self::Key(key) => MessageQueue::open(key)?,
+            Self::Id(id) => MessageQueue::from_id(*id)?,
+            Self::Key(key) => MessageQueue::open(*key)?,
+            Self::Name(name) => return Err(not_a_name(name, Kind::Queue)),
         })
     }
 
-    pub(crate) fn set(self) -> Result<SemaphoreSet> {
+    pub(crate) fn set(&self) -> Result<SemaphoreSet> {
         Ok(match self {
-            Self::Id(id) => SemaphoreSet::from_id(id)?,
-            Self::Key(key) => SemaphoreSet::open(key)?,
+            Self::Id(id) => SemaphoreSet::from_id(*id)?,
+            Self::Key(key) => SemaphoreSet::open(*key)?,
+            Self::Name(name) => return Err(not_a_name(name, Kind::Set)),
         })
     }
 
-    pub(crate) fn segment(self) -> Result<Segment> {
+    pub(crate) fn segment(&self) -> Result<Segment> {
         Ok(match self {
-            Self::Id(id) => Segment::from_id(id)?,
-            Self::Key(key) => Segment::open(key)?,
+            Self::Id(id) => Segment::from_id(*id)?,
+            Self::Key(key) => Segment::open(*key)?,
+            Self::Name(name) => return Err(not_a_name(name, Kind::Segment)),
         })
     }
 
-    /// The id of the object; whether there is one of that id is not checked.
-    pub(crate) fn id(self, kind: Kind) -> Result<i32> {
+    pub(crate) fn posix(&self) -> Result<&str> {
+        match self {
+            Self::Name(name) => Ok(name),
+            _ => Err(Failure::usage("a POSIX object is named by a slash and its name: /example")),
+        }
+    }
+
+    /// The name of the object; whether there is one of that id or name is not checked.
+    pub(crate) fn name(&self, kind: Kind) -> Result<Name> {
         Ok(match kind {
-            Kind::Queue => self.queue()?.id(),
-            Kind::Set => self.set()?.id(),
-            Kind::Segment => self.segment()?.id(),
+            Kind::Queue => Name::Queue { id: self.queue()?.id() },
+            Kind::Set => Name::Set { id: self.set()?.id() },
+            Kind::Segment => Name::Segment { id: self.segment()?.id() },
+            Kind::Posix => Name::Posix { name: self.posix()?.to_owned() },
         })
     }
+}
+
+fn not_a_name(name: &str, kind: Kind) -> Failure {
+    Failure::usage(format!("{name}: a {kind} is named by its id or key; names are for POSIX objects"))
 }
 
 /// The queue that `send`, `receive` and `peek` work on.
@@ -88,7 +99,7 @@ pub(crate) struct QueueTarget {
 
 impl QueueTarget {
     pub(crate) fn queue(&self) -> Result<MessageQueue> {
-        match (self.target, self.key) {
+        match (&self.target, self.key) {
             (Some(target), _) => target.queue(),
             (None, Some(key)) => Target::Key(key).queue(),
             (None, None) => Err(Failure::usage("which queue?")),
@@ -105,6 +116,7 @@ mod tests {
         assert_eq!("0".parse(), Ok(Target::Id(0)));
         assert_eq!("0x2a".parse(), Ok(Target::Key(Key::new(42))));
         assert_eq!("0xffffffff".parse(), Ok(Target::Key(Key::new(-1))));
+        assert_eq!("/name".parse(), Ok(Target::Name("/name".into())));
         for bad in ["", "-1", "0x", "0x123456789", "two", "4294967296"] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }

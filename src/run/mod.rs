@@ -15,6 +15,7 @@ use crate::failure::{Failure, Result, complain};
 use left::Left;
 use serde::Serialize;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -47,14 +48,15 @@ Examples:
   ipc run --fail-on-leak -- make test
   ipc run -- sh -c 'ipcmk -Q; ipcs'
 
-Exit status: that of the command (128 and the number when a signal killed it), 123 for --fail-on-leak, 125 when ipc itself
-fails, 126 when the command cannot be run, 127 when it is not found.
+Exit status: that of the command, or 128 and the number of the signal that killed it;
+123 for --fail-on-leak, 125 when ipc itself fails or is called wrongly, 126 when the
+command cannot be run, 127 when it is not found.
 See namespaces(7), ipc_namespaces(7), pid_namespaces(7), unshare(1).";
 
 /// Something was left behind, and that was to be a failure.
 const LEAKED: u8 = 123;
 /// `ipc run` itself failed.
-const OWN_FAILURE: u8 = 125;
+pub(crate) const OWN_FAILURE: u8 = 125;
 
 /// What `--report` writes.
 #[derive(Debug, Serialize)]
@@ -91,7 +93,7 @@ impl Arguments {
         let private =
             namespace::private_shm().inspect_err(|error| complain(format!("no /dev/shm of its own: {error}")));
         let mut init = Command::new("/proc/self/exe");
-        init.arg(INIT).arg("--").args(&self.command);
+        init.arg0("ipc").arg(INIT).arg("--").args(&self.command);
         let status = supervise::outside(&mut init)?;
         let mut left = left::sysv()?;
         if private.is_ok() {
@@ -116,7 +118,7 @@ impl Arguments {
             let command = self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
             let report = Report { command, status, isolated, left_behind: left };
             let text = serde_json::to_string_pretty(&report).map_err(Failure::new)?;
-            std::fs::write(path, text + "\n").map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+            std::fs::write(path, text + "\n").map_err(|error| Failure::file("writing", path, &error))?;
         }
         Ok(if self.fail_on_leak && status == 0 && !left.is_empty() { LEAKED } else { status })
     }

@@ -6,6 +6,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{
     CapabilitySet, UnshareFlags, capabilities, configure_capability_in_ambient_set, set_capabilities,
 };
+use std::path::Path;
 
 /// What became of the wish for namespaces.
 #[derive(Debug)]
@@ -29,12 +30,15 @@ pub(super) fn isolate() -> Result<Isolation> {
         write("setgroups", "deny")?;
         write("uid_map", &format!("{uid} {uid} 1"))?;
         write("gid_map", &format!("{gid} {gid} 1"))?;
-        keep_mount_right().map_err(|errno| Failure::new(format!("a right for the new namespace: {errno}")))?;
+        // Where even that is refused, mounting fails later, which is said then.
+        let _ = keep_mount_right();
     }
-    // Nothing that is mounted from here on shows outside.
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .map_err(|errno| Failure::new(format!("making the mounts private: {errno}")))?;
     Ok(Isolation::Complete)
+}
+
+/// Sees to it that nothing that is mounted from here on shows outside.
+fn keep_mounts() -> io::Result<()> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
 }
 
 #[expect(unsafe_code, reason = "rustix leaves to the caller that descriptor tables stay as they are")]
@@ -46,7 +50,7 @@ fn unshare(flags: UnshareFlags) -> io::Result<()> {
 
 fn write(file: &str, text: &str) -> Result {
     let path = format!("/proc/self/{file}");
-    std::fs::write(&path, text).map_err(|error| Failure::new(format!("{path}: {error}")))
+    std::fs::write(&path, text).map_err(|error| Failure::file("writing", Path::new(&path), &error))
 }
 
 /// Lets this process keep the right to mount when it executes a program although it is not root; [`give_up`] undoes it.
@@ -70,12 +74,14 @@ pub(super) fn give_up() -> io::Result<()> {
 
 /// A `/dev/shm` of one's own, empty.
 pub(super) fn private_shm() -> io::Result<()> {
+    keep_mounts()?;
     mount("tmpfs", "/dev/shm", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=1777")
 }
 
 /// A `/proc` that shows the PID namespace of this process, without showing it to the parent.
 pub(super) fn own_proc() -> io::Result<()> {
     unshare(UnshareFlags::NEWNS)?;
+    keep_mounts()?;
     mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)
 }
 

@@ -1,6 +1,6 @@
 //! Running a child: signals are passed on, every process that ends is reaped, and the result is an exit status.
 
-use crate::failure::{Failure, Result, complain};
+use crate::failure::{Failure, Result, complain, reason};
 use crate::people;
 use crate::signals;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, set_child_subreaper, wait};
@@ -23,7 +23,8 @@ const CANNOT_RUN: u8 = 126;
 /// Runs the init of the namespaces from outside.
 pub(super) fn outside(init: &mut Command) -> Result<u8> {
     let mut signals = listen()?;
-    let child = init.spawn().map_err(|error| Failure::new(format!("starting the first process: {error}")))?;
+    let child =
+        init.spawn().map_err(|error| Failure::new(format!("starting the first process: {}", reason(&error))))?;
     let init = Pid::from_child(&child);
     Ok(follow(&mut signals, init, pass_to_init))
 }
@@ -55,7 +56,7 @@ pub(super) fn command(words: &[OsString]) -> Result<u8> {
     let child = match Command::new(program).args(arguments).spawn() {
         Ok(child) => child,
         Err(error) => {
-            complain(format!("{}: {error}", program.display()));
+            complain(format!("running {}: {}", program.display(), reason(&error)));
             return Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN });
         }
     };
@@ -107,7 +108,7 @@ fn children(of: Pid) -> Vec<Pid> {
 fn listen() -> Result<SignalsInfo<WithOrigin>> {
     let mut all = signals::not_ignored(&PASSED_ON);
     all.push(SIGCHLD);
-    SignalsInfo::new(all).map_err(|error| Failure::new(format!("listening for signals: {error}")))
+    SignalsInfo::new(all).map_err(|error| Failure::new(format!("listening for signals: {}", reason(&error))))
 }
 
 fn is_from_terminal(origin: &Origin) -> bool {

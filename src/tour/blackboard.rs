@@ -2,10 +2,9 @@
 //! back, that the board may be written again. One board a direction.
 
 use super::mechanism::{Channel, End, Mechanism, Objects};
-use super::objects::{self, SysvObjects};
 use crate::failure::Result;
-use crate::kind::Kind;
-use ipc_safe::sysv::{Attachment, MessageQueue, MessageType, Segment, SemaphoreMutex, SemaphoreSet};
+use crate::inventory::Name;
+use ipc_safe::sysv::{Attachment, MessageQueue, MessageType, Owned, Segment, SemaphoreMutex, SemaphoreSet};
 
 pub(super) struct Blackboard;
 
@@ -25,29 +24,42 @@ impl Mechanism for Blackboard {
     }
 
     fn create(&self, unit: usize) -> Result<Box<dyn Objects>> {
-        Ok(Box::new(SysvObjects {
-            queue: Some(MessageQueue::private()?),
-            set: Some(SemaphoreSet::private(&[1; DIRECTIONS])?),
-            segment: Some(Segment::private(unit * DIRECTIONS)?),
-        }))
-    }
-
-    fn connect(&self, unit: usize, arguments: &[String], end: End) -> Result<Box<dyn Channel>> {
-        let set = SemaphoreSet::from_id(objects::id(arguments, Kind::Set)?)?;
-        let segment = Segment::from_id(objects::id(arguments, Kind::Segment)?)?;
-        Ok(Box::new(Both {
-            memory: segment.attach()?,
-            queue: MessageQueue::from_id(objects::id(arguments, Kind::Queue)?)?,
-            set,
-            end,
+        Ok(Box::new(OneOfEach {
+            queue: MessageQueue::private()?,
+            set: SemaphoreSet::private(&[1; DIRECTIONS])?,
+            segment: Segment::private(unit * DIRECTIONS)?,
             unit,
-            unread: false,
-            message: Vec::with_capacity(unit),
         }))
     }
+}
 
-    fn cancel(&self, arguments: &[String]) {
-        objects::remove(arguments);
+struct OneOfEach {
+    queue: Owned<MessageQueue>,
+    set: Owned<SemaphoreSet>,
+    segment: Owned<Segment>,
+    unit: usize,
+}
+
+impl Objects for OneOfEach {
+    fn names(&self) -> Vec<Name> {
+        // The segment last: as long as the others are there, somebody may be about to attach it.
+        vec![
+            Name::Queue { id: self.queue.id() },
+            Name::Set { id: self.set.id() },
+            Name::Segment { id: self.segment.id() },
+        ]
+    }
+
+    fn connect(&self, end: End) -> Result<Box<dyn Channel + '_>> {
+        Ok(Box::new(Both {
+            memory: self.segment.attach()?,
+            queue: *self.queue,
+            set: *self.set,
+            end,
+            unit: self.unit,
+            unread: false,
+            message: Vec::with_capacity(self.unit),
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! and the receiver's verdict.
 
 use super::mechanism::Channel;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, reason};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read;
@@ -91,7 +91,7 @@ fn ping(channel: &mut dyn Channel, position: &Position) -> Result<Duration> {
 }
 
 /// The receiver's part: it compares what arrives with what it reads itself.
-pub(super) fn receive(channel: &mut dyn Channel, file: &Path, unit: usize) -> Result<Verdict> {
+pub(super) fn receive(channel: &mut dyn Channel, file: &Path, unit: usize) -> Result {
     for _ in 0..WARM_UP + MEASURED {
         let ping = channel.receive()?.to_vec();
         channel.send(&ping)?;
@@ -114,8 +114,7 @@ pub(super) fn receive(channel: &mut dyn Channel, file: &Path, unit: usize) -> Re
     if verdict.difference.is_none() && fill(&mut file, &mut expected)? > 0 {
         verdict.difference = Some(verdict.bytes);
     }
-    channel.send(&serde_json::to_vec(&verdict).map_err(Failure::new)?)?;
-    Ok(verdict)
+    Ok(channel.send(&serde_json::to_vec(&verdict).map_err(Failure::new)?)?)
 }
 
 /// The first place where the two differ; the shorter one differs where it ends.
@@ -128,7 +127,7 @@ fn difference(one: &[u8], other: &[u8]) -> Option<usize> {
 }
 
 fn open(file: &Path) -> Result<File> {
-    File::open(file).map_err(|error| Failure::new(format!("{}: {error}", file.display())))
+    File::open(file).map_err(|error| Failure::file("opening", file, &error))
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -139,7 +138,7 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> Result<usize> {
             Ok(0) => break,
             Ok(len) => filled += len,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Failure::new(format!("reading the file: {error}"))),
+            Err(error) => return Err(Failure::new(format!("reading the file: {}", reason(&error)))),
         }
     }
     Ok(filled)

@@ -1,12 +1,14 @@
 //! What a row of the tour needs.
 
 use crate::failure::Result;
+use crate::inventory::Name;
 
 /// A way to send messages from one process to another and back.
 ///
-/// The sender [creates](Self::create) the objects and starts the receiver with their
-/// [arguments](Objects::arguments). Both [connect](Self::connect). Sending and receiving may wait as long as they like: when
-/// the other end dies, nothing moves any more, or somebody presses Ctrl-C, [`cancel`](Self::cancel) ends the wait.
+/// The sender [creates](Self::create) the objects and forks the receiver, which inherits them; each connects its
+/// [end](Objects::connect). Sending and receiving may wait as long as they like: when the other end dies, nothing moves any
+/// more, or somebody presses Ctrl-C, the objects that have [names](Objects::names) are removed, which ends the wait of who
+/// waits on one of them, and the receiver is killed, which ends the wait of a sender whose descriptor leads to it.
 pub(super) trait Mechanism: Sync {
     /// The name on the command line.
     fn name(&self) -> &'static str;
@@ -14,30 +16,24 @@ pub(super) trait Mechanism: Sync {
     /// The name in the table.
     fn title(&self) -> &'static str;
 
-    /// The longest message, in bytes, that suits it; at least [`LEAST_UNIT`].
+    /// The longest message, in bytes, that suits it; within [`UNITS`].
     fn unit(&self) -> Result<usize>;
 
     /// Makes what both ends use, for messages of up to `unit` bytes.
     fn create(&self, unit: usize) -> Result<Box<dyn Objects>>;
-
-    /// One end.
-    fn connect(&self, unit: usize, arguments: &[String], end: End) -> Result<Box<dyn Channel>>;
-
-    /// Makes all calls that wait in either end fail, by removing the objects. Called from another thread, or in the receiver
-    /// when the sender is dead.
-    fn cancel(&self, arguments: &[String]);
 }
 
-/// The verdict of the receiver, and a message of the ping-pong, fit into a unit of so many bytes.
-pub(super) const LEAST_UNIT: usize = 256;
+/// How many bytes a message may have at most: the verdict of the receiver, and a message of the ping-pong, fit into the
+/// smallest unit; many buffers of the largest one fit into memory.
+pub(super) const UNITS: std::ops::RangeInclusive<usize> = 256..=64 << 20;
 
-/// What both ends use, owned by the sender: gone when this is dropped.
-pub(super) trait Objects: Send + Sync {
-    /// How the receiver finds them.
-    fn arguments(&self) -> Vec<String>;
+/// What both ends use, owned by the sender: gone when this is dropped there.
+pub(super) trait Objects: Sync {
+    /// Those that have a name by which somebody could find them later.
+    fn names(&self) -> Vec<Name>;
 
-    /// Removes everything, and says what is there nevertheless.
-    fn finish(self: Box<Self>) -> Result<Vec<String>>;
+    /// One end.
+    fn connect(&self, end: End) -> Result<Box<dyn Channel + '_>>;
 }
 
 /// Which end this is.

@@ -5,33 +5,40 @@
 mod blackboard;
 mod conversation;
 mod mechanism;
-mod objects;
-mod peer;
+mod memory;
 mod progress;
 mod queue;
+mod receiver;
 mod ring;
 mod row;
 
-pub(crate) use peer::{PEER, PeerArguments, peer};
-
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, reason};
 use crate::output;
 use crate::signals::StopRequest;
 use crate::table::{Side, Table};
 use crate::units::{bytes, parse_seconds, parse_size, short, throughput};
-use mechanism::Mechanism;
+use mechanism::{Mechanism, UNITS};
+use ring::Ring;
 use row::Row;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The rows, in the order of the table.
-static MECHANISMS: &[&dyn Mechanism] = &[&queue::Queue, &ring::Ring, &blackboard::Blackboard];
+static MECHANISMS: &[&dyn Mechanism] = &[
+    &queue::Queue,
+    &Ring::IN_SEGMENT,
+    &blackboard::Blackboard,
+    &Ring::IN_ANONYMOUS,
+    &Ring::IN_MEMFD,
+    &Ring::IN_FILE,
+    &Ring::IN_POSIX,
+];
 
 /// Send a file to another process through every mechanism, and compare
 ///
-/// This program is the sender, and starts itself again as the receiver, which opens the file on its own and compares each
-/// byte that arrives. Throughput is measured until the receiver has compared the last byte; latency is half the median round
+/// This process is the sender, and forks the receiver, which opens the file on its own and compares each byte that arrives.
+/// Throughput is measured until the receiver has compared the last byte; latency is half the median round
 /// trip of a short message. The objects are removed at the end, on Ctrl-C too, and when one of the two processes dies.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -42,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, short, value_name = "NAME", value_delimiter = ',', value_parser = names())]
     only: Vec<String>,
     /// Bytes in a message, instead of what suits each mechanism
-    #[arg(long, short, value_parser = parse_size)]
+    #[arg(long, short, value_parser = parse_unit)]
     unit: Option<usize>,
     /// Give up when nothing moves for so long
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, default_value = "10")]
@@ -64,9 +71,10 @@ fn names() -> clap::builder::PossibleValuesParser {
     MECHANISMS.iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().into()
 }
 
-/// The mechanism of this name.
-fn by_name(name: &str) -> Option<&'static dyn Mechanism> {
-    MECHANISMS.iter().copied().find(|mechanism| mechanism.name() == name)
+fn parse_unit(text: &str) -> Result<usize, String> {
+    let unit = parse_size(text)?;
+    let (least, most) = (UNITS.start(), UNITS.end());
+    UNITS.contains(&unit).then_some(unit).ok_or_else(|| format!("a unit has {least} to {most} bytes"))
 }
 
 /// What `--json` prints.
@@ -79,30 +87,30 @@ struct Tour<'t> {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let file = arguments.file.clone().map_or_else(own_program, Ok)?;
     check_file(&file)?;
-    let stop = StopRequest::listen().map_err(Failure::new)?;
+    let stop = StopRequest::listen().map_err(|error| Failure::new(format!("signals: {}", reason(&error))))?;
     let rows = arguments.rows(&file, &stop)?;
-    if arguments.json {
-        output::print_json(&Tour { file: file.display().to_string(), rows: &rows })?;
+    let printed = if arguments.json {
+        output::print_json(&Tour { file: file.display().to_string(), rows: &rows })
     } else {
-        output::print(table(&rows).render())?;
-    }
-    let bad = rows.iter().filter(|row| !row.is_good()).count();
-    match bad {
-        0 => Ok(()),
-        _ => Err(Failure::new(format!("{bad} of {} mechanisms failed or left something behind", rows.len()))),
+        output::print(table(&rows).render())
+    };
+    match rows.iter().filter(|row| !row.is_good()).count() {
+        0 => printed,
+        bad => Err(Failure::new(format!("{bad} of {} mechanisms failed or left something behind", rows.len()))),
     }
 }
 
 fn own_program() -> Result<PathBuf> {
-    std::env::current_exe().map_err(|error| Failure::new(format!("where this program is: {error}")))
+    std::env::current_exe().map_err(|error| Failure::new(format!("where this program is: {}", reason(&error))))
 }
 
 /// Both processes read the file from the start, so it must be one that has a start.
-fn check_file(file: &std::path::Path) -> Result {
-    let cannot = |error| Failure::new(format!("{}: {error}", file.display()));
+fn check_file(file: &Path) -> Result {
+    let cannot = |error| Failure::file("opening", file, &error);
     let metadata = std::fs::metadata(file).map_err(cannot)?;
     if !metadata.is_file() {
-        return Err(Failure::new(format!("{}: not a regular file, which both processes could read", file.display())));
+        let why = "only a regular file can be read by both processes from its start";
+        return Err(Failure::new(format!("{} is not a regular file: {why}", file.display())));
     }
     std::fs::File::open(file).map(drop).map_err(cannot)
 }
@@ -112,7 +120,7 @@ impl Arguments {
         self.only.is_empty() || self.only.iter().any(|name| name == mechanism.name())
     }
 
-    fn rows(&self, file: &std::path::Path, stop: &StopRequest) -> Result<Vec<Row>> {
+    fn rows(&self, file: &Path, stop: &StopRequest) -> Result<Vec<Row>> {
         let chosen = MECHANISMS.iter().filter(|mechanism| self.wants(**mechanism));
         let rows = chosen.map(|mechanism| {
             let journey = row::Journey { mechanism: *mechanism, file, stop, unit: self.unit, timeout: self.timeout };

@@ -45,7 +45,7 @@ impl Progress {
 
 fn bar(title: &'static str, total: u64) -> ProgressBar {
     let bar = ProgressBar::new(total).with_prefix(title);
-    let template = "{prefix:<27} [{bar:30}] {binary_bytes:>10} of {binary_total_bytes} {binary_bytes_per_sec:>12}";
+    let template = "{prefix:<29} [{wide_bar}] {binary_bytes:>10} of {binary_total_bytes} {binary_bytes_per_sec:>12}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }

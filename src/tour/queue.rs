@@ -1,10 +1,9 @@
 //! A message queue: one message type a direction.
 
 use super::mechanism::{Channel, End, Mechanism, Objects};
-use super::objects::{self, SysvObjects};
 use crate::failure::Result;
-use crate::kind::Kind;
-use ipc_safe::sysv::{MessageBuffer, MessageQueue, MessageType};
+use crate::inventory::Name;
+use ipc_safe::sysv::{MessageBuffer, MessageQueue, MessageType, Owned};
 
 pub(super) struct Queue;
 
@@ -23,22 +22,28 @@ impl Mechanism for Queue {
         Ok(limits.message_bytes.min(limits.queue_bytes / 2).min(8192) as usize)
     }
 
-    fn create(&self, _unit: usize) -> Result<Box<dyn Objects>> {
-        Ok(Box::new(SysvObjects { queue: Some(MessageQueue::private()?), ..SysvObjects::default() }))
+    fn create(&self, unit: usize) -> Result<Box<dyn Objects>> {
+        Ok(Box::new(OneQueue { queue: MessageQueue::private()?, unit }))
+    }
+}
+
+struct OneQueue {
+    queue: Owned<MessageQueue>,
+    unit: usize,
+}
+
+impl Objects for OneQueue {
+    fn names(&self) -> Vec<Name> {
+        vec![Name::Queue { id: self.queue.id() }]
     }
 
-    fn connect(&self, unit: usize, arguments: &[String], end: End) -> Result<Box<dyn Channel>> {
-        let queue = MessageQueue::from_id(objects::id(arguments, Kind::Queue)?)?;
+    fn connect(&self, end: End) -> Result<Box<dyn Channel + '_>> {
         Ok(Box::new(Both {
-            queue,
+            queue: *self.queue,
             end,
-            outgoing: MessageBuffer::with_capacity(unit),
-            incoming: MessageBuffer::with_capacity(unit),
+            outgoing: MessageBuffer::with_capacity(self.unit),
+            incoming: MessageBuffer::with_capacity(self.unit),
         }))
-    }
-
-    fn cancel(&self, arguments: &[String]) {
-        objects::remove(arguments);
     }
 }
 

@@ -1,12 +1,27 @@
-//! Semaphores and a segment: a ring of slots a direction, and two counters that say how many are empty and how many full.
+//! Semaphores and memory: a ring of slots a direction, and two counters that say how many are empty and how many full.
 
 use super::mechanism::{Channel, End, Mechanism, Objects};
-use super::objects::{self, SysvObjects};
+use super::memory::{Memory, View};
 use crate::failure::Result;
-use crate::kind::Kind;
-use ipc_safe::sysv::{Attachment, Segment, Semaphore, SemaphoreSet};
+use crate::inventory::Name;
+use ipc_safe::sysv::{Owned, Semaphore, SemaphoreSet};
 
-pub(super) struct Ring;
+/// Such a ring, in memory of one sort.
+pub(super) struct Ring {
+    name: &'static str,
+    title: &'static str,
+    memory: fn(usize) -> Result<Memory>,
+}
+
+impl Ring {
+    pub(super) const IN_SEGMENT: Self =
+        Self { name: "segment", title: "semaphores + segment", memory: Memory::segment };
+    pub(super) const IN_ANONYMOUS: Self =
+        Self { name: "anonymous", title: "semaphores + anonymous memory", memory: Memory::anonymous };
+    pub(super) const IN_MEMFD: Self = Self { name: "memfd", title: "semaphores + memfd", memory: Memory::memfd };
+    pub(super) const IN_FILE: Self = Self { name: "file", title: "semaphores + mapped file", memory: Memory::file };
+    pub(super) const IN_POSIX: Self = Self { name: "posix", title: "semaphores + POSIX object", memory: Memory::posix };
+}
 
 /// Slots in a ring.
 const SLOTS: u16 = 16;
@@ -21,11 +36,11 @@ const fn slot_size(unit: usize) -> usize {
 
 impl Mechanism for Ring {
     fn name(&self) -> &'static str {
-        "ring"
+        self.name
     }
 
     fn title(&self) -> &'static str {
-        "semaphores + segment"
+        self.title
     }
 
     fn unit(&self) -> Result<usize> {
@@ -33,33 +48,39 @@ impl Mechanism for Ring {
     }
 
     fn create(&self, unit: usize) -> Result<Box<dyn Objects>> {
-        let size = slot_size(unit) * usize::from(SLOTS) * DIRECTIONS;
-        Ok(Box::new(SysvObjects {
-            set: Some(SemaphoreSet::private(&[SLOTS, 0, SLOTS, 0])?),
-            segment: Some(Segment::private(size)?),
-            ..SysvObjects::default()
-        }))
-    }
-
-    fn connect(&self, unit: usize, arguments: &[String], end: End) -> Result<Box<dyn Channel>> {
-        let set = SemaphoreSet::from_id(objects::id(arguments, Kind::Set)?)?;
-        let segment = Segment::from_id(objects::id(arguments, Kind::Segment)?)?;
-        Ok(Box::new(Both {
-            memory: segment.attach()?,
+        Ok(Box::new(SetAndMemory {
+            set: SemaphoreSet::private(&[SLOTS, 0, SLOTS, 0])?,
+            memory: (self.memory)(slot_size(unit) * usize::from(SLOTS) * DIRECTIONS)?,
             unit,
-            outgoing: Direction::new(set, end.sends()),
-            incoming: Direction::new(set, end.receives()),
-            message: Vec::with_capacity(unit),
         }))
-    }
-
-    fn cancel(&self, arguments: &[String]) {
-        objects::remove(arguments);
     }
 }
 
-struct Both {
-    memory: Attachment,
+struct SetAndMemory {
+    set: Owned<SemaphoreSet>,
+    memory: Memory,
+    unit: usize,
+}
+
+impl Objects for SetAndMemory {
+    fn names(&self) -> Vec<Name> {
+        // The memory last: as long as the set is there, somebody may be about to map it.
+        [Name::Set { id: self.set.id() }].into_iter().chain(self.memory.name()).collect()
+    }
+
+    fn connect(&self, end: End) -> Result<Box<dyn Channel + '_>> {
+        Ok(Box::new(Both {
+            memory: self.memory.view()?,
+            unit: self.unit,
+            outgoing: Direction::new(*self.set, end.sends()),
+            incoming: Direction::new(*self.set, end.receives()),
+            message: Vec::with_capacity(self.unit),
+        }))
+    }
+}
+
+struct Both<'m> {
+    memory: View<'m>,
     unit: usize,
     outgoing: Direction,
     incoming: Direction,
@@ -93,24 +114,24 @@ impl Direction {
     }
 }
 
-impl Channel for Both {
+impl Channel for Both<'_> {
     fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()> {
         self.outgoing.empty.subtract(1)?;
-        let start = self.outgoing.next(self.unit);
-        let slot = self.memory.bytes().slice(start..start + slot_size(self.unit))?;
-        slot.store(0, &(message.len() as u64))?;
-        slot.write(HEADER, message)?;
+        let slot = self.outgoing.next(self.unit);
+        self.memory.write(slot, &(message.len() as u64).to_ne_bytes())?;
+        self.memory.write(slot + HEADER, message)?;
         self.outgoing.full.add(1)
     }
 
     fn receive(&mut self) -> ipc_safe::Result<&[u8]> {
         self.incoming.full.subtract(1)?;
-        let start = self.incoming.next(self.unit);
-        let slot = self.memory.bytes().slice(start..start + slot_size(self.unit))?;
+        let slot = self.incoming.next(self.unit);
+        let mut header = [0; HEADER];
+        self.memory.read(slot, &mut header)?;
         // The length comes from the other process: at most what a message may have is believed.
-        let len = usize::try_from(slot.load::<u64>(0)?).unwrap_or(usize::MAX).min(self.unit);
+        let len = usize::try_from(u64::from_ne_bytes(header)).unwrap_or(usize::MAX).min(self.unit);
         self.message.resize(len, 0);
-        slot.read(HEADER, &mut self.message)?;
+        self.memory.read(slot + HEADER, &mut self.message)?;
         self.incoming.empty.add(1)?;
         Ok(&self.message)
     }

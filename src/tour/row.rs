@@ -1,16 +1,14 @@
 //! One row of the table: objects, a receiver, the conversation, somebody who watches it, and what is left at the end.
 
 use super::conversation::{self, Measured, Position};
-use super::mechanism::{End, LEAST_UNIT, Mechanism};
-use super::peer;
+use super::mechanism::{End, Mechanism, Objects};
 use super::progress::Progress;
+use super::receiver::{Receiver, cancel};
 use crate::failure::{Failure, Result};
-use crate::inventory;
+use crate::inventory::{self, Name};
 use crate::signals::StopRequest;
-use ipc_safe::process::Pid;
 use serde::Serialize;
 use std::path::Path;
-use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -56,29 +54,36 @@ pub(super) struct Journey<'t> {
 
 impl Journey<'_> {
     pub(super) fn make(&self) -> Result<Row> {
-        let unit = self.unit.map_or_else(|| self.mechanism.unit(), Ok)?;
-        if unit < LEAST_UNIT {
-            return Err(Failure::usage(format!("a unit has at least {LEAST_UNIT} bytes")));
-        }
         let total = std::fs::metadata(self.file).map_or(0, |metadata| metadata.len());
         let progress = Progress::new(self.mechanism.title(), total);
-        let before = inventory::names()?;
-        let objects = self.mechanism.create(unit)?;
-        let arguments = objects.arguments();
-        let mut pids = vec![rustix::process::getpid()];
-        let outcome = self.converse(unit, &arguments, &progress, &mut pids);
-        let mut left_behind = objects.finish()?;
-        // Nor may there be anything that the two made and did not speak of.
-        let unspoken = inventory::used_by(&pids)?.into_iter().filter(|name| !before.contains(name));
-        left_behind.extend(
-            unspoken.map(|name| name.to_string()).filter(|name| !left_behind.contains(name)).collect::<Vec<_>>(),
-        );
-        let row = self.row(unit, outcome, left_behind);
+        let row = self.travel(&progress)?;
         progress.finish(&row.result);
         Ok(row)
     }
 
-    fn row(&self, unit: usize, outcome: Result<Measured>, left_behind: Vec<String>) -> Row {
+    fn travel(&self, progress: &Progress) -> Result<Row> {
+        let unit = self.unit.map_or_else(|| self.mechanism.unit(), Ok)?;
+        let before = inventory::names()?;
+        let objects = match self.mechanism.create(unit) {
+            Ok(objects) => objects,
+            Err(failure) => return Ok(self.row(unit, Err(failure), Vec::new())),
+        };
+        let names = objects.names();
+        let mut pids = vec![rustix::process::getpid()];
+        let outcome = Receiver::start(&*objects, self.file, unit).and_then(|receiver| {
+            pids.push(receiver.pid());
+            self.converse(unit, &*objects, receiver, progress)
+        });
+        drop(objects);
+        let mut left: Vec<_> = names.into_iter().filter(Name::exists).collect();
+        // Nor may there be anything that the two made and did not speak of.
+        let unspoken = inventory::used_by(&pids)?.into_iter().filter(|name| !before.contains(name));
+        let unspoken: Vec<_> = unspoken.filter(|name| !left.contains(name)).collect();
+        left.extend(unspoken);
+        Ok(self.row(unit, outcome, left))
+    }
+
+    fn row(&self, unit: usize, outcome: Result<Measured>, left_behind: Vec<Name>) -> Row {
         let measured = outcome.as_ref().ok();
         Row {
             mechanism: self.mechanism.name(),
@@ -92,40 +97,37 @@ impl Journey<'_> {
                 Ok(measured) => judge(measured),
                 Err(failure) => failure.message().to_owned(),
             },
-            left_behind,
+            left_behind: left_behind.iter().map(Name::to_string).collect(),
         }
     }
 
-    /// Talks to a receiver while another thread watches.
+    /// Talks to the receiver while another thread watches.
     fn converse(
         &self,
         unit: usize,
-        arguments: &[String],
+        objects: &dyn Objects,
+        mut receiver: Receiver,
         progress: &Progress,
-        pids: &mut Vec<Pid>,
     ) -> Result<Measured> {
-        let mut child = peer::spawn(self.mechanism, unit, self.file, arguments)?;
-        pids.push(Pid::from_child(&child));
         let position = Position::default();
         let done = AtomicBool::new(false);
-        let watch = Watch { journey: self, arguments, progress, position: &position, done: &done };
+        let watch = Watch { journey: self, names: objects.names(), progress, position: &position, done: &done };
         let (result, trouble) = std::thread::scope(|scope| {
-            let watcher = scope.spawn(|| watch.run(&mut child));
-            let result = self.talk(unit, arguments, &position);
+            let watcher = scope.spawn(|| watch.run(&mut receiver));
+            let result = objects
+                .connect(End::Sender)
+                .and_then(|mut channel| conversation::send(&mut *channel, self.file, unit, &position));
             done.store(true, Ordering::Release);
             watcher.thread().unpark();
             (result, watcher.join().unwrap_or_else(|_| Some(Failure::new("the watcher panicked"))))
         });
-        peer::end(child, result.is_ok());
+        if result.is_ok() {
+            receiver.finish();
+        }
         match trouble {
             Some(trouble) => Err(trouble),
             None => result,
         }
-    }
-
-    fn talk(&self, unit: usize, arguments: &[String], position: &Position) -> Result<Measured> {
-        let mut channel = self.mechanism.connect(unit, arguments, End::Sender)?;
-        conversation::send(&mut *channel, self.file, unit, position)
     }
 }
 
@@ -134,7 +136,8 @@ fn judge(measured: &Measured) -> String {
     match verdict.difference {
         Some(offset) => format!("differs from byte {offset} on"),
         None if (sent.bytes, sent.messages) != (verdict.bytes, verdict.messages) => {
-            format!("{} bytes sent, {} arrived", sent.bytes, verdict.bytes)
+            let arrived = format!("{} of {} arrived", verdict.messages, verdict.bytes);
+            format!("{} messages of {} bytes sent, {arrived}", sent.messages, sent.bytes)
         }
         None => INTACT.into(),
     }
@@ -143,7 +146,7 @@ fn judge(measured: &Measured) -> String {
 /// Looks whether the conversation goes on, and ends it when not.
 struct Watch<'t> {
     journey: &'t Journey<'t>,
-    arguments: &'t [String],
+    names: Vec<Name>,
     progress: &'t Progress,
     position: &'t Position,
     done: &'t AtomicBool,
@@ -152,7 +155,7 @@ struct Watch<'t> {
 impl Watch<'_> {
     const INTERVAL: Duration = Duration::from_millis(20);
 
-    fn run(&self, child: &mut Child) -> Option<Failure> {
+    fn run(&self, receiver: &mut Receiver) -> Option<Failure> {
         let mut last = (0, Instant::now());
         while !self.done.load(Ordering::Acquire) {
             std::thread::park_timeout(Self::INTERVAL);
@@ -161,25 +164,41 @@ impl Watch<'_> {
             if steps != last.0 {
                 last = (steps, Instant::now());
             }
-            if let Some(trouble) = self.trouble(child, last.1) {
-                self.journey.mechanism.cancel(self.arguments);
+            if let Some(trouble) = self.trouble(receiver, last.1) {
+                cancel(&self.names);
                 return Some(trouble);
             }
         }
         None
     }
 
-    fn trouble(&self, child: &mut Child, last_step: Instant) -> Option<Failure> {
+    fn trouble(&self, receiver: &mut Receiver, last_step: Instant) -> Option<Failure> {
         if self.journey.stop.signal().is_some() {
             return Some(Failure::new("stopped"));
         }
-        match child.try_wait() {
+        match receiver.ended() {
             // It ends well only after it has sent its verdict.
             Ok(Some(status)) if !status.success() => return Some(Failure::new(format!("the receiver died: {status}"))),
-            Err(error) => return Some(Failure::new(format!("waiting for the receiver: {error}"))),
+            Err(failure) => return Some(failure),
             Ok(_) => {}
         }
         let timeout = self.journey.timeout;
         (last_step.elapsed() > timeout).then(|| Failure::new(format!("nothing moved for {timeout:?}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::conversation::Verdict;
+    use super::*;
+
+    #[test]
+    fn only_what_arrived_whole_is_intact() {
+        let sent = Verdict { messages: 2, bytes: 100, difference: None };
+        let judged = |verdict| judge(&Measured { sent, verdict, time: Duration::ZERO, latency: Duration::ZERO });
+        assert_eq!(judged(sent), INTACT);
+        assert_eq!(judged(Verdict { difference: Some(7), ..sent }), "differs from byte 7 on");
+        assert_eq!(judged(Verdict { bytes: 99, ..sent }), "2 messages of 100 bytes sent, 2 of 99 arrived");
+        assert_eq!(judged(Verdict { messages: 1, ..sent }), "2 messages of 100 bytes sent, 1 of 100 arrived");
     }
 }
