@@ -51,6 +51,10 @@ impl Failure {
         self
     }
 
+    pub(crate) const fn is_usage(&self) -> bool {
+        self.status == USAGE
+    }
+
     pub(crate) fn message(&self) -> &str {
         self.message.as_deref().unwrap_or_default()
     }

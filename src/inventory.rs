@@ -11,6 +11,7 @@ use ipc_safe::sysv::{MessageQueue, Permissions, QueueStatus, Segment, SegmentSta
 use rustix::thread::{CapabilitySet, capabilities};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -236,6 +237,19 @@ pub(crate) fn segments() -> Result<Vec<Shared>> {
     Ok(list.map(|status| Shared::of(status, memory.get(&status.id).copied())).collect())
 }
 
+/// Device and inode number: what is the same in all names and descriptors of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl FileId {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
 /// A POSIX shared memory object.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Posix {
@@ -253,7 +267,7 @@ pub(crate) struct Posix {
     #[serde(skip)]
     pub(crate) modified_at: Option<SystemTime>,
     #[serde(skip)]
-    pub(crate) inode: u64,
+    pub(crate) file: FileId,
 }
 
 impl Posix {
@@ -272,7 +286,7 @@ impl Posix {
             allocated: metadata.blocks() * BLOCK,
             modified: seconds(modified_at),
             modified_at,
-            inode: metadata.ino(),
+            file: FileId::of(&metadata),
         })
     }
 }

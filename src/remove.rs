@@ -146,6 +146,7 @@ impl Arguments {
         for (kind, target) in self.named()? {
             match target.name(kind) {
                 Ok(name) => names.push(name),
+                Err(failure) if failure.is_usage() => return Err(failure),
                 Err(failure) => {
                     complain(failure.message());
                     failed = true;
@@ -198,8 +199,8 @@ impl Arguments {
         let cannot = |error| Failure::new(format!("asking: {}", reason(&error)));
         let list = names.iter().map(Name::to_string).collect::<Vec<_>>().join(", ");
         let mut stderr = std::io::stderr();
-        let asked = write!(stderr, "{list}\nRemove {}? [y/N] ", plural(names.len(), "object"));
-        asked.and_then(|()| stderr.flush()).map_err(cannot)?;
+        let question = format!("{list}\nRemove {}? [y/N] ", plural(names.len(), "object"));
+        stderr.write_all(question.as_bytes()).map_err(cannot)?;
         let mut answer = String::new();
         stdin.lock().read_line(&mut answer).map_err(cannot)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

@@ -1,7 +1,7 @@
 //! `ipc show`: all about one object.
 
 use crate::failure::{Failure, Result, complain};
-use crate::inventory::{self, Head, Posix, Queue, Set, Shared, State, posix_path};
+use crate::inventory::{self, FileId, Head, Posix, Queue, Set, Shared, State, posix_path};
 use crate::kind::{Kind, plural};
 use crate::output;
 use crate::peek::{self, Peeked};
@@ -12,7 +12,6 @@ use crate::units::{bytes, moment};
 use ipc_safe::sysv::{MessageQueue, Segment, SemaphoreSet};
 use serde::Serialize;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Show all about a queue, set, segment or POSIX object
@@ -335,24 +334,23 @@ struct UsedBy {
 
 impl UsedBy {
     fn of(pid: i32, object: &Posix) -> Option<Self> {
-        let path = posix_path(&object.name);
-        let is_it = |link: &Path| std::fs::read_link(link).is_ok_and(|target| target == path);
-        let is_same = |link: &Path| link.metadata().is_ok_and(|metadata| metadata.ino() == object.inode);
+        // By device and inode: a file that had no name at first is shown with that in all its descriptors and mappings.
+        let is_it = |link: &Path| link.metadata().is_ok_and(|metadata| FileId::of(&metadata) == object.file);
         let links = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        let descriptors = links.filter(|link| is_it(&link.path()) && is_same(&link.path())).count() as u64;
+        let descriptors = links.filter(|link| is_it(&link.path())).count() as u64;
         let maps = std::fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
         let maps = String::from_utf8_lossy(&maps);
-        let mappings = maps.lines().filter(|line| maps_file(line, object.inode, &path)).count() as u64;
+        let mappings = maps.lines().filter(|line| maps_file(line, object.file)).count() as u64;
         let command = || people::command(pid).unwrap_or_default();
         (descriptors + mappings > 0).then(|| Self { pid, command: command(), descriptors, mappings })
     }
 }
 
 /// Whether this line of a `maps` file shows a part of the file.
-fn maps_file(line: &str, inode: u64, path: &Path) -> bool {
-    // Addresses, rights, offset, device, inode, path; the path may have blanks.
-    let number = line.split_whitespace().nth(4).and_then(|field| field.parse().ok());
-    number == Some(inode) && path.to_str().is_some_and(|path| line.ends_with(path))
+fn maps_file(line: &str, file: FileId) -> bool {
+    let mut fields = line.split_whitespace().skip(3);
+    let device = format!("{:02x}:{:02x}", rustix::fs::major(file.device), rustix::fs::minor(file.device));
+    fields.next() == Some(&device) && fields.next() == Some(&file.inode.to_string())
 }
 
 impl PosixView {
@@ -399,11 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_maps_shows_a_file_by_inode_and_path() {
-        let line = "7f1c7bdc5000-7f1c7bdc6000 rw-s 00000000 00:19 17    /dev/shm/two words";
-        assert!(maps_file(line, 17, Path::new("/dev/shm/two words")));
-        assert!(!maps_file(line, 18, Path::new("/dev/shm/two words")));
-        assert!(!maps_file(line, 17, Path::new("/dev/shm/two")));
-        assert!(!maps_file(&format!("{line} (deleted)"), 17, Path::new("/dev/shm/two words")));
+    fn a_line_of_maps_shows_a_file_by_device_and_inode() {
+        let line = "7f1c7bdc5000-7f1c7bdc6000 rw-s 00000000 00:19 17    /dev/shm/#17 (deleted)";
+        let file = FileId { device: rustix::fs::makedev(0, 0x19), inode: 17 };
+        assert!(maps_file(line, file));
+        assert!(!maps_file(line, FileId { inode: 18, ..file }));
+        assert!(!maps_file(line, FileId { device: rustix::fs::makedev(0, 0x1a), ..file }));
     }
 }

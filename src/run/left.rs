@@ -71,7 +71,7 @@ fn files(describe: impl Fn(&str) -> (&'static str, String)) -> Vec<Left> {
         Left { kind, name, key: None, details }
     };
     let mut all: Vec<_> = entries.flatten().map(left).collect();
-    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
     all
 }
 

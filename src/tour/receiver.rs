@@ -100,6 +100,8 @@ impl Life<'_> {
         let names = self.objects.names();
         match self.outlive_nobody(&names).and_then(|()| self.receive()) {
             Ok(()) => 0,
+            // The other thread, which learns of that too, may have removed one object and not yet the next.
+            Err(_) if self.is_alone() => leave(&names),
             Err(failure) => {
                 // When the objects are gone, the sender removed them, and knows why.
                 if names.iter().all(Name::exists) {
@@ -117,7 +119,7 @@ impl Life<'_> {
         let mut signals = Signals::new([SIGTERM]).map_err(cannot)?;
         set_parent_process_death_signal(Some(Signal::TERM)).map_err(|errno| cannot(errno.into()))?;
         // It may have died before it was asked to tell.
-        if getppid() != Some(self.sender) {
+        if self.is_alone() {
             leave(names);
         }
         let names = names.to_vec();
@@ -127,6 +129,10 @@ impl Life<'_> {
             }
         });
         Ok(())
+    }
+
+    fn is_alone(&self) -> bool {
+        getppid() != Some(self.sender)
     }
 
     fn receive(&self) -> Result {
