@@ -1,15 +1,17 @@
 //! Bytes copied out of a segment and into it. The lengths are unknown to the compiler, so that both sides copy by a call or
 //! a branch on the length.
 
+use crate::buffer::Buffer;
 use crate::{Bar, Case};
 use ipc_safe::sysv::{Attachment, Segment};
 use std::hint::black_box;
 use std::rc::Rc;
 
 const LARGEST: usize = 1 << 20;
+const PAGE: usize = 4096;
 
 pub(crate) fn cases() -> Vec<Case> {
-    let attachment = Segment::private(LARGEST).and_then(|segment| segment.attach()).expect("a segment");
+    let attachment = Segment::private(LARGEST + PAGE).and_then(|segment| segment.attach()).expect("a segment");
     let attachment = Rc::new(attachment);
     let sizes = [
         (8, "8 B", Bar::None),
@@ -18,35 +20,29 @@ pub(crate) fn cases() -> Vec<Case> {
         (1 << 16, "64 KiB", Bar::Ratio(1.10)),
         (LARGEST, "1 MiB", Bar::Ratio(1.10)),
     ];
-    let of_size = |(len, name, bar)| [read(len, name, bar, &attachment), write(len, name, bar, &attachment)];
+    let places = [Place { name: "", private: 0, shared: 0 }, Place { name: ", not aligned", private: 5, shared: 3 }];
+    let both =
+        |(len, name, bar), place| [read(len, name, bar, place, &attachment), write(len, name, bar, place, &attachment)];
+    let of_size = |size| places.into_iter().flat_map(move |place| both(size, place));
     sizes.into_iter().flat_map(of_size).chain([load(&attachment), store(&attachment)]).collect()
 }
 
-/// One private buffer for the three sides, so that its place in the caches favours none. It lives as long as the program.
+/// How far behind a multiple of 64 the two ranges start.
 #[derive(Clone, Copy)]
-struct Buffer(*mut [u8]);
-
-impl Buffer {
-    fn new(len: usize) -> Self {
-        Self(Box::leak(vec![7; len].into_boxed_slice()))
-    }
-
-    /// The bytes, of a length that the compiler does not know.
-    #[expect(clippy::mut_from_ref, reason = "the sides take turns")]
-    fn bytes(&self) -> &mut [u8] {
-        // SAFETY: the buffer is never freed, and one call of one side at a time uses it.
-        unsafe { &mut *black_box(self.0) }
-    }
+struct Place {
+    name: &'static str,
+    private: usize,
+    shared: usize,
 }
 
-fn read(len: usize, name: &str, bar: Bar, attachment: &Rc<Attachment>) -> Case {
-    let buffer = Buffer::new(len);
+fn read(len: usize, name: &str, bar: Bar, place: Place, attachment: &Rc<Attachment>) -> Case {
+    let buffer = Buffer::new(len, place.private);
     let raw = || {
         let attachment = Rc::clone(attachment);
         move || {
             let target = buffer.bytes();
-            let source = black_box(attachment.bytes().as_ptr());
-            // SAFETY: the segment has at least `len` bytes, and nobody writes them.
+            let source = black_box(attachment.bytes().as_ptr().wrapping_add(place.shared));
+            // SAFETY: the segment has at least `shared + len` bytes, and nobody writes them.
             unsafe { source.copy_to_nonoverlapping(target.as_mut_ptr(), target.len()) };
             black_box(target);
         }
@@ -55,21 +51,21 @@ fn read(len: usize, name: &str, bar: Bar, attachment: &Rc<Attachment>) -> Case {
         let attachment = Rc::clone(attachment);
         move || {
             let target = buffer.bytes();
-            black_box(attachment.bytes()).read(0, target).unwrap();
+            black_box(attachment.bytes()).read(black_box(place.shared), target).unwrap();
             black_box(target);
         }
     };
-    Case::new(format!("read {name}"), bar, raw, ours)
+    Case::new(format!("read {name}{}", place.name), bar, raw, ours)
 }
 
-fn write(len: usize, name: &str, bar: Bar, attachment: &Rc<Attachment>) -> Case {
-    let buffer = Buffer::new(len);
+fn write(len: usize, name: &str, bar: Bar, place: Place, attachment: &Rc<Attachment>) -> Case {
+    let buffer = Buffer::new(len, place.private);
     let raw = || {
         let attachment = Rc::clone(attachment);
         move || {
             let source = buffer.bytes();
-            let target = black_box(attachment.bytes().as_mut_ptr());
-            // SAFETY: the segment has at least `len` bytes, and nobody else accesses them.
+            let target = black_box(attachment.bytes().as_mut_ptr().wrapping_add(place.shared));
+            // SAFETY: the segment has at least `shared + len` bytes, and nobody else accesses them.
             unsafe { target.copy_from_nonoverlapping(source.as_ptr(), source.len()) };
             black_box(target);
         }
@@ -79,11 +75,11 @@ fn write(len: usize, name: &str, bar: Bar, attachment: &Rc<Attachment>) -> Case 
         move || {
             let source = buffer.bytes();
             let target = black_box(attachment.bytes());
-            target.write(0, source).unwrap();
+            target.write(black_box(place.shared), source).unwrap();
             black_box(target);
         }
     };
-    Case::new(format!("write {name}"), bar, raw, ours)
+    Case::new(format!("write {name}{}", place.name), bar, raw, ours)
 }
 
 /// Where the compiler knows the length: libc's side is one instruction.

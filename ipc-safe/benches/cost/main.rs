@@ -1,13 +1,14 @@
 //! What the safe calls cost over the calls of the C library, measured in one run.
 //!
-//! `cargo bench -p ipc-safe --bench cost` prints the tables; `scripts/bench` puts them into `docs/performance.md`. Ends with
-//! status 1 when a bar is missed or a call allocates.
+//! `cargo bench -p ipc-safe --bench cost` prints the tables, `scripts/bench` what they were measured on too; `docs/performance.md`
+//! has a run of it. Ends with status 1 when a bar is missed or a call allocates.
 //!
 //! Each row has three sides that take turns: libc, this crate, and libc again as the control. What the control differs by is
 //! noise. See `measure.rs`.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "the libc side is written as a C program would be")]
 
 mod allocations;
+mod buffer;
 mod copies;
 mod measure;
 mod messages;

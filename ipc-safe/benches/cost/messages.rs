@@ -1,5 +1,6 @@
 //! A message sent and received.
 
+use crate::buffer::Buffer;
 use crate::{Bar, Case};
 use ipc_safe::sysv::{MessageBuffer, MessageQueue, MessageType, Owned, Selector};
 use libc::{c_long, c_void};
@@ -9,6 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 const BAR: Bar = Bar::OverControl(0.03);
+
+/// The bytes of a frame before the text.
+const HEADER: usize = size_of::<c_long>();
 
 pub(crate) fn cases() -> Vec<Case> {
     let queue = Rc::new(MessageQueue::private().expect("a queue"));
@@ -42,10 +46,11 @@ fn receive_at<const N: usize>(id: i32, frame: *mut Frame<N>) {
     assert_eq!(result, N as isize);
 }
 
-/// Both sides send the same message again and again, and receive it into another one.
+/// Both sides send the same message again and again, and receive it into other memory; it is the same memory for both.
 fn in_buffers<const N: usize>(name: &str, queue: &Rc<Owned<MessageQueue>>) -> Case {
+    let frames = Frames::new(N);
     let ours = {
-        let (sent, mut received) = (filled_buffer(N), MessageBuffer::with_capacity(N));
+        let (sent, mut received) = frames.as_buffers();
         let queue = Rc::clone(queue);
         move || {
             queue.send_buffer(black_box(&sent)).unwrap();
@@ -53,26 +58,40 @@ fn in_buffers<const N: usize>(name: &str, queue: &Rc<Owned<MessageQueue>>) -> Ca
             black_box(received.bytes());
         }
     };
-    Case::new(name, BAR, || raw_in_frames::<N>(queue), ours)
+    Case::new(name, BAR, || raw_in_frames::<N>(frames, queue), ours)
 }
 
-fn raw_in_frames<const N: usize>(queue: &Rc<Owned<MessageQueue>>) -> impl FnMut() + use<N> {
-    let (queue, sent, mut received) = (Rc::clone(queue), new_frame::<N>(), new_frame::<N>());
+fn raw_in_frames<const N: usize>(frames: Frames, queue: &Rc<Owned<MessageQueue>>) -> impl FnMut() + use<N> {
+    let queue = Rc::clone(queue);
+    let sent = frames.sent.bytes().as_ptr().cast::<Frame<N>>();
+    let received = frames.received.bytes().as_mut_ptr().cast::<Frame<N>>();
     move || {
-        send_frame(queue.id(), black_box(&*sent));
-        receive_at(queue.id(), &raw mut *received);
-        black_box(&received.text);
+        // SAFETY: it is a frame, and nobody changes it.
+        send_frame(queue.id(), unsafe { &*black_box(sent) });
+        receive_at(queue.id(), received);
+        // SAFETY: it is a frame now.
+        black_box(unsafe { &(*received).text });
     }
 }
 
-fn new_frame<const N: usize>() -> Box<Frame<N>> {
-    Box::new(Frame { kind: 1, text: [7; N] })
+/// The memory of two frames.
+#[derive(Clone, Copy)]
+struct Frames {
+    sent: Buffer,
+    received: Buffer,
 }
 
-fn filled_buffer(len: usize) -> MessageBuffer {
-    let mut buffer = MessageBuffer::with_capacity(len);
-    buffer.set(MessageType::MIN, &vec![7; len]).unwrap();
-    buffer
+impl Frames {
+    fn new(len: usize) -> Self {
+        Self { sent: Buffer::new(HEADER + len, 0), received: Buffer::new(HEADER + len, 0) }
+    }
+
+    /// As the crate's buffers; in the first one there is a message.
+    fn as_buffers(self) -> (MessageBuffer<Buffer>, MessageBuffer<Buffer>) {
+        let mut sent = MessageBuffer::new(self.sent).unwrap();
+        sent.set(MessageType::MIN, &vec![7; sent.capacity()]).unwrap();
+        (sent, MessageBuffer::new(self.received).unwrap())
+    }
 }
 
 /// Both sides send what is in some array of bytes, and have the received bytes as a value of its own, without the type.
@@ -106,8 +125,9 @@ where
 /// What a deadline costs when nothing has to be waited for: two looks at the clock.
 fn timed(name: &str, queue: &Rc<Owned<MessageQueue>>) -> Case {
     const N: usize = 64;
+    let frames = Frames::new(N);
     let ours = {
-        let (sent, mut received) = (filled_buffer(N), MessageBuffer::with_capacity(N));
+        let (sent, mut received) = frames.as_buffers();
         let queue = Rc::clone(queue);
         move || {
             queue.send_buffer(black_box(&sent)).unwrap();
@@ -115,5 +135,5 @@ fn timed(name: &str, queue: &Rc<Owned<MessageQueue>>) -> Case {
             black_box(received.bytes());
         }
     };
-    Case::new(name, Bar::None, || raw_in_frames::<N>(queue), ours)
+    Case::new(name, Bar::None, || raw_in_frames::<N>(frames, queue), ours)
 }
