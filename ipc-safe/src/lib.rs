@@ -69,7 +69,12 @@ mod wait;
 pub use error::{Error, Result};
 pub use ipc_sys as sys;
 
-/// The programs of the project's README, run as tests.
+/// The programs of the two READMEs, run as tests. The project's is here by a link, so that the package has it.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod readme {
+    #[doc = include_str!("../tests/project.md")]
+    struct OfTheProject;
+
+    #[doc = include_str!("../README.md")]
+    struct OfTheCrate;
+}
