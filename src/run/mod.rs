@@ -1,7 +1,7 @@
 //! `ipc run`: a command in namespaces of its own, and what it leaves behind.
 //!
 //! This process moves into new IPC and mount namespaces and starts itself again as the first process of a new PID
-//! namespace ([`init`]), which runs the command. When that ends, the kernel kills whatever else is in the PID namespace; then
+//! namespace ([`mod@init`]), which runs the command. When that ends, the kernel kills whatever else is in the PID namespace; then
 //! what is in the IPC namespace is what was left behind.
 
 mod init;
