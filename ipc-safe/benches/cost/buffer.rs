@@ -2,15 +2,17 @@
 
 use std::hint::black_box;
 
+const PAGE: usize = 4096;
+
 /// One buffer for the three sides of a case, so that its place in the caches favours none. It lives as long as the program.
 #[derive(Clone, Copy)]
 pub(crate) struct Buffer(*mut [u8]);
 
 impl Buffer {
-    /// `len` bytes that start `misaligned` bytes behind a multiple of 64.
-    pub(crate) fn new(len: usize, misaligned: usize) -> Self {
-        let room = Box::leak(vec![7; len + 64 + misaligned].into_boxed_slice());
-        let start = room.as_ptr().align_offset(64) + misaligned;
+    /// `len` bytes that start `offset` bytes behind the start of a page.
+    pub(crate) fn new(len: usize, offset: usize) -> Self {
+        let room = Box::leak(vec![7; len + PAGE + offset].into_boxed_slice());
+        let start = room.as_ptr().align_offset(PAGE) + offset;
         Self(&raw mut room[start..start + len])
     }
 

@@ -100,14 +100,22 @@ mod arch {
     use super::Side;
     use core::arch::asm;
 
-    /// From here on the processor's own string copy is the fastest.
-    const STRING: usize = 2048;
+    /// From here on vectors of 32 bytes are the fastest, where the processor has them. Its own string copy is not: it is as fast
+    /// from 4 KiB on, but up to thirty times slower where the destination is 1 to 15 bytes behind the source within a page
+    /// (measured on Zen 4).
+    const WIDE: usize = 512;
+
+    /// So many bytes are one round of the loop with such vectors.
+    const BLOCK: usize = 128;
+
+    /// Stores of such vectors are fastest when they are aligned so.
+    const ALIGNED: usize = 64;
 
     /// # Safety
     ///
     /// `from` is readable and `to` writable for `len` bytes, and the two ranges do not overlap.
     #[inline]
-    pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize, _shared: Side) {
+    pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize, shared: Side) {
         // SAFETY (all blocks): each reads bytes of `from..from + len` and writes the same offsets of `to..to + len`: where
         // two accesses of one size cover the range, the second ends at `len`, which is at least that size. `options` and
         // clobbers: memory is read and written (no `nomem`), the stack is not touched, the direction flag is clear on
@@ -181,7 +189,7 @@ mod arch {
                 );
             },
             // SAFETY: more than 64 bytes, as the caller says.
-            _ => unsafe { copy_long(from, to, len) },
+            _ => unsafe { copy_long(from, to, len, shared) },
         }
     }
 
@@ -189,16 +197,17 @@ mod arch {
     ///
     /// As [`copy`], with `len` above 64.
     #[inline(never)] // the short ways are worth a place in the caller's code, this is not
-    unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
-        if len >= STRING {
-            // SAFETY: `rep movsb` moves exactly `rcx` bytes from `rsi` to `rdi`.
-            return unsafe {
-                asm!(
-                    "rep movsb",
-                    inout("rcx") len => _, inout("rsi") from => _, inout("rdi") to => _,
-                    options(nostack, preserves_flags),
-                )
-            };
+    unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize, shared: Side) {
+        if len >= WIDE && std::is_x86_feature_detected!("avx") {
+            let head = to.addr().wrapping_neg() % ALIGNED;
+            let body = (len - head) / BLOCK * BLOCK;
+            let tail = head + body;
+            // SAFETY: `head` is below 64, and `len` is not.
+            unsafe { copy(from, to, head, shared) };
+            // SAFETY: `tail`, where the blocks end, is at most `len`; the processor has AVX.
+            unsafe { copy_blocks(from.wrapping_add(head), to.wrapping_add(head), body) };
+            // SAFETY: these are the bytes that are left.
+            return unsafe { copy(from.wrapping_add(tail), to.wrapping_add(tail), len - tail, shared) };
         }
         // SAFETY: more than 64 bytes: blocks of 64 while the offset is below `len - 64`, then the last 64.
         unsafe {
@@ -227,6 +236,36 @@ mod arch {
                 i = out(reg) _,
                 a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
                 from = in(reg) from, to = in(reg) to, last = in(reg) len - 64,
+                options(nostack),
+            );
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As [`copy`], with `len` a multiple of [`BLOCK`] and not 0.
+    #[target_feature(enable = "avx")]
+    unsafe fn copy_blocks(from: *const u8, to: *mut u8, len: usize) {
+        // SAFETY: 128 bytes at each multiple of 128 below `len`.
+        unsafe {
+            asm!(
+                "xor {i:e}, {i:e}",
+                "2:",
+                "vmovups {a}, ymmword ptr [{from} + {i}]",
+                "vmovups {b}, ymmword ptr [{from} + {i} + 32]",
+                "vmovups {c}, ymmword ptr [{from} + {i} + 64]",
+                "vmovups {d}, ymmword ptr [{from} + {i} + 96]",
+                "vmovups ymmword ptr [{to} + {i}], {a}",
+                "vmovups ymmword ptr [{to} + {i} + 32], {b}",
+                "vmovups ymmword ptr [{to} + {i} + 64], {c}",
+                "vmovups ymmword ptr [{to} + {i} + 96], {d}",
+                "add {i}, 128",
+                "cmp {i}, {len}",
+                "jb 2b",
+                "vzeroupper", // what follows may be code for older vectors, which would be slow
+                i = out(reg) _,
+                a = out(ymm_reg) _, b = out(ymm_reg) _, c = out(ymm_reg) _, d = out(ymm_reg) _,
+                from = in(reg) from, to = in(reg) to, len = in(reg) len,
                 options(nostack),
             );
         }
@@ -385,11 +424,11 @@ mod tests {
     fn copies_exactly_the_range_at_every_size_and_offset() {
         let source: Vec<u8> = (0..5000_u32).map(|i| (i * 7 + i / 256) as u8).collect();
         for len in (0..300).chain([511, 512, 513, 2047, 2048, 2049, 4095, 4096, 4097]) {
-            for offset in [0, 1, 7, 15] {
-                let mut target = vec![0xee_u8; len + 64];
-                let start = 32 - offset;
+            for (offset, shift) in [0, 1, 7, 15, 33, 63].into_iter().flat_map(|o| [0, 1, 31, 63].map(|s| (o, s))) {
+                let mut target = vec![0xee_u8; len + 128];
+                let start = 32 + shift;
                 let (from, to) = (source[offset..].as_ptr(), target[start..].as_mut_ptr());
-                // SAFETY: `source` has at least 15 + 4097 bytes and `target` len + 64; both are ours.
+                // SAFETY: `source` has at least 63 + 4097 bytes and `target` 32 + 63 + len; both are ours.
                 unsafe { read(from, to, len) };
                 assert_eq!(&target[start..start + len], &source[offset..offset + len], "length {len}");
                 assert!(target[..start].iter().chain(&target[start + len..]).all(|&byte| byte == 0xee), "length {len}");
