@@ -23,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let places = [
         Place { name: "", private: 0, shared: 0 },
         Place { name: ", not aligned", private: 1029, shared: 3 },
-        // Where string copies are slow: the destination is a little behind the source within a page. One of the two directions.
+        // Where string copies are slow: the destination starts a little further into a page than the source, when reading.
         Place { name: ", nearly in step", private: 5, shared: 3 },
     ];
     let both =

@@ -101,7 +101,7 @@ mod arch {
     use core::arch::asm;
 
     /// From here on vectors of 32 bytes are the fastest, where the processor has them. Its own string copy is not: it is as fast
-    /// from 4 KiB on, but up to thirty times slower where the destination is 1 to 15 bytes behind the source within a page
+    /// from 4 KiB on, but up to thirty times slower where the destination starts 1 to 15 bytes further into a page than the source
     /// (measured on Zen 4).
     const WIDE: usize = 512;
 
@@ -422,12 +422,13 @@ mod tests {
     /// Every size from 0 to past the largest class, at odd offsets: the range is copied, its neighbours are not touched.
     #[test]
     fn copies_exactly_the_range_at_every_size_and_offset() {
-        let source: Vec<u8> = (0..5000_u32).map(|i| (i * 7 + i / 256) as u8).collect();
-        for len in (0..300).chain([511, 512, 513, 2047, 2048, 2049, 4095, 4096, 4097]) {
+        let mut source: Vec<u8> = (0..5000_u32).map(|i| (i * 7 + i / 256) as u8).collect();
+        let lengths = (0..300).chain([511, 512, 513, 639, 640, 641, 2047, 2048, 2049, 4095, 4096, 4097]);
+        for len in lengths.filter(|len| len % 61 == 0 || !cfg!(miri)) {
             for (offset, shift) in [0, 1, 7, 15, 33, 63].into_iter().flat_map(|o| [0, 1, 31, 63].map(|s| (o, s))) {
                 let mut target = vec![0xee_u8; len + 128];
                 let start = 32 + shift;
-                let (from, to) = (source[offset..].as_ptr(), target[start..].as_mut_ptr());
+                let (from, to) = (source[offset..].as_mut_ptr(), target[start..].as_mut_ptr());
                 // SAFETY: `source` has at least 63 + 4097 bytes and `target` 32 + 63 + len; both are ours.
                 unsafe { read(from, to, len) };
                 assert_eq!(&target[start..start + len], &source[offset..offset + len], "length {len}");
