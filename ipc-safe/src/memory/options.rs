@@ -205,8 +205,8 @@ impl MapOptions {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for length 0, past the end of the object, or as for
-    /// [`private`](Self::private); [`PermissionDenied`](ErrorKind::PermissionDenied) when the descriptor or a seal forbids
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for length 0, past the end of the object, with
+    /// [`beyond_end`](Self::beyond_end) or [`sync`](Self::sync), or as for [`private`](Self::private); [`PermissionDenied`](ErrorKind::PermissionDenied) when the descriptor or a seal forbids
     /// writing; [`Unsupported`](ErrorKind::Unsupported) under `vm.overcommit_memory` 2, where a page that another process
     /// gave back need not come again.
     pub fn fixed(self, memfd: &FixedMemfd) -> Result<SharedMemory> {
@@ -228,7 +228,7 @@ impl MapOptions {
     ///
     /// As [`fixed`](Self::fixed).
     pub fn frozen(self, memfd: &FrozenMemfd) -> Result<FrozenMemory> {
-        never_overcommits()?;
+        self.check_ends()?;
         let (mapped, descriptor) = self.object(memfd.as_fd(), mman::MAP_PRIVATE, ReadOnly::PROTECTION)?;
         Ok(Mapping::of(mapped, Frozen::new(descriptor, self.offset)))
     }
@@ -276,9 +276,17 @@ impl MapOptions {
     }
 
     fn map_fixed<A: Access + Rights>(self, memfd: &FixedMemfd) -> Result<SharedMemory<A>> {
-        never_overcommits()?;
+        self.check_ends()?;
         let (mapped, descriptor) = self.object(memfd.as_fd(), mman::MAP_SHARED, A::PROTECTION)?;
         Ok(Mapping::of(mapped, Fixed::new(descriptor, self.offset)))
+    }
+
+    /// What memory that cannot fault rests on: it ends inside its object, whose pages can be had.
+    fn check_ends(self) -> Result<()> {
+        if self.beyond_end || self.sync {
+            return Err(Error::invalid("mmap", "beyond_end and sync are for files"));
+        }
+        never_overcommits()
     }
 
     fn map_file<P: Rights>(self, file: BorrowedFd<'_>, sharing: c_int) -> Result<FileMapping<P>> {
@@ -405,6 +413,8 @@ impl MapOptions {
                 refuse(format!("at an address, the offset is a multiple of {}", request.page))
             }
             _ if self.replace && self.guard_pages => refuse("what replaces has no guard pages".into()),
+            // To the kernel 0 is a place like any other for who may (CAP_SYS_RAWIO); to a program it is no address.
+            _ if self.guard_pages && address <= request.page => refuse("its guard page would be at address 0".into()),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use crate::shared::{Access, ReadOnly, ReadWrite, Region, SharedBytes};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use ipc_sys::shm::{SHM_EXEC, SHM_RDONLY, SHM_REMAP, SHM_RND};
+use ipc_sys::shm::{SHM_EXEC, SHM_RDONLY, SHM_REMAP, SHM_RND, SHMLBA};
 
 /// A [`Segment`] in the memory of this process until the value is dropped: for reading and writing, or, as
 /// [`ReadOnlyAttachment`], for reading.
@@ -260,12 +260,17 @@ impl AttachOptions {
     }
 
     /// The address as the kernel takes it, where 0 is "anywhere".
+    ///
+    /// Not one that is rounded down to 0: for who may map there (`CAP_SYS_RAWIO`), the kernel puts the segment at 0 without
+    /// a look at what it covers.
     fn checked_address(self) -> Result<usize> {
-        match self.address {
-            None => Ok(0),
-            Some(0) => Err(Error::invalid("shmat", "nothing can be attached at address 0").about("address 0")),
-            Some(address) => Ok(address),
+        let Some(address) = self.address else { return Ok(0) };
+        let rounded = if self.round { address / rounding() * rounding() } else { address };
+        if rounded == 0 {
+            let error = Error::invalid("shmat", "nothing can be attached at address 0");
+            return Err(error.about(format!("address {address:#x}")));
         }
+        Ok(address)
     }
 
     #[cold]
@@ -290,6 +295,11 @@ impl AttachOptions {
             _ => error,
         }
     }
+}
+
+/// What `SHM_RND` rounds down to a multiple of.
+fn rounding() -> usize {
+    usize::try_from(SHMLBA()).unwrap_or(1)
 }
 
 /// Whether the mapping that starts at `start` has huge pages, as the kernel shows it; when it does not show it, yes.

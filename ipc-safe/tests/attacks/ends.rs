@@ -1,0 +1,63 @@
+//! Memory past the end of its object, where an access would be a signal.
+
+use ipc_safe::error::ErrorKind;
+use ipc_safe::memory::{FixedMemfd, FrozenMemfd, MapOptions, Memfd, ReadOnly, SharedMemory};
+use std::os::fd::OwnedFd;
+
+fn fixed(size: u64) -> FixedMemfd {
+    Memfd::options().create(size).unwrap().fix().unwrap()
+}
+
+/// Views end inside their object, whatever the options say: `beyond_end` is for files, which have none.
+///
+/// R-MEM-04
+#[test]
+fn a_view_does_not_pass_the_end_of_its_memfd() {
+    let page = rustix::param::page_size();
+    let beyond = MapOptions::new().len(4 * page).beyond_end(true);
+    let memfd = fixed(page as u64);
+
+    for result in [beyond.fixed(&memfd).map(drop), beyond.fixed_read_only(&memfd).map(drop)] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().ends_with("beyond_end and sync are for files"), "{error}");
+    }
+    let memfd = memfd.freeze().unwrap();
+    assert_eq!(beyond.frozen(&memfd).map(drop).unwrap_err().kind(), ErrorKind::InvalidInput);
+
+    for options in [MapOptions::new().len(page + 1), MapOptions::new().offset(1).len(page)] {
+        assert_eq!(options.frozen(&memfd).map(drop).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+/// Neither does one that is cut, moved, or given other rights.
+#[test]
+fn a_resized_view_does_not_pass_the_end_of_its_memfd() {
+    let page = rustix::param::page_size();
+    let memory = fixed(3 * page as u64).map().unwrap();
+    let (low, high) = memory.split_at(page).unwrap();
+    let low = low.resize(3 * page).unwrap(); // all of the object, at another place
+    low.bytes().fill(1);
+    let low = low.resize(3 * page + 1).unwrap_err().into_inner();
+    let high = high.resize(2 * page + 1).unwrap_err().into_inner();
+    high.bytes().fill(2);
+    let high: SharedMemory<ReadOnly> = high.protect().unwrap();
+    assert_eq!(low.bytes().load::<u8>(page).unwrap(), 2);
+    assert!(high.resize(usize::MAX).is_err());
+}
+
+/// A descriptor that lacks a seal, or has nothing to seal, is no memfd that keeps its size.
+#[test]
+fn a_descriptor_that_can_still_shrink_is_not_taken() {
+    let page = rustix::param::page_size() as u64;
+    let unsealed = || OwnedFd::from(Memfd::options().create(page).unwrap());
+    let file = || OwnedFd::from(tempfile::tempfile().unwrap());
+    let (pipe, _writer) = std::io::pipe().unwrap();
+
+    for descriptor in [unsealed(), file(), OwnedFd::from(pipe), std::fs::File::open("/proc/self/maps").unwrap().into()] {
+        let descriptor = FixedMemfd::try_from(descriptor).unwrap_err().into_inner();
+        assert!(FrozenMemfd::try_from(descriptor).is_err());
+    }
+    let fixed = OwnedFd::from(fixed(page));
+    assert!(FrozenMemfd::try_from(fixed).is_err(), "still writable");
+}

@@ -1,0 +1,9 @@
+//! Attacks on the crate with safe calls, hostile neighbours and a hostile system. Each one once did harm, or was worth a
+//! try; here it fails to.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of tests, proved together")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod addresses;
+mod ends;
