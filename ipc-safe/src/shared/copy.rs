@@ -116,88 +116,83 @@ mod arch {
     /// `from` is readable and `to` writable for `len` bytes, and the two ranges do not overlap.
     #[inline]
     pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize, shared: Side) {
-        // SAFETY (all blocks): each reads bytes of `from..from + len` and writes the same offsets of `to..to + len`: where
-        // two accesses of one size cover the range, the second ends at `len`, which is at least that size. `options` and
-        // clobbers: memory is read and written (no `nomem`), the stack is not touched, the direction flag is clear on
+        // SAFETY (all blocks): each reads bytes of `from..from + len` and writes the same offsets of `to..to + len`, every
+        // byte once: a second store of a byte could undo what somebody else wrote there after seeing the first. `options`
+        // and clobbers: memory is read and written (no `nomem`), the stack is not touched, the direction flag is clear on
         // entry by the ABI.
         match len {
             0 => {}
-            // SAFETY: 1 to 3 bytes: first, middle (`len / 2`), last.
-            1..4 => unsafe {
+            // SAFETY: one byte.
+            1 => unsafe {
                 asm!(
                     "movzx {a:e}, byte ptr [{from}]",
-                    "movzx {b:e}, byte ptr [{from} + {half}]",
-                    "movzx {c:e}, byte ptr [{from} + {len} - 1]",
                     "mov byte ptr [{to}], {a:l}",
-                    "mov byte ptr [{to} + {half}], {b:l}",
-                    "mov byte ptr [{to} + {len} - 1], {c:l}",
-                    a = out(reg) _, b = out(reg) _, c = out(reg) _,
-                    from = in(reg) from, to = in(reg) to, len = in(reg) len, half = in(reg) len / 2,
+                    a = out(reg) _, from = in(reg) from, to = in(reg) to,
                     options(nostack, preserves_flags),
                 );
             },
-            // SAFETY: 4 to 7 bytes: the first four and the last four.
-            4..8 => unsafe {
+            // SAFETY: two bytes.
+            2 => unsafe {
+                asm!(
+                    "movzx {a:e}, word ptr [{from}]",
+                    "mov word ptr [{to}], {a:x}",
+                    a = out(reg) _, from = in(reg) from, to = in(reg) to,
+                    options(nostack, preserves_flags),
+                );
+            },
+            // SAFETY: four bytes.
+            4 => unsafe {
                 asm!(
                     "mov {a:e}, dword ptr [{from}]",
-                    "mov {b:e}, dword ptr [{from} + {len} - 4]",
                     "mov dword ptr [{to}], {a:e}",
-                    "mov dword ptr [{to} + {len} - 4], {b:e}",
-                    a = out(reg) _, b = out(reg) _,
-                    from = in(reg) from, to = in(reg) to, len = in(reg) len,
+                    a = out(reg) _, from = in(reg) from, to = in(reg) to,
                     options(nostack, preserves_flags),
                 );
             },
-            // SAFETY: 8 to 15 bytes: the first eight and the last eight.
-            8..16 => unsafe {
+            // SAFETY: eight bytes.
+            8 => unsafe {
                 asm!(
                     "mov {a}, qword ptr [{from}]",
-                    "mov {b}, qword ptr [{from} + {len} - 8]",
                     "mov qword ptr [{to}], {a}",
-                    "mov qword ptr [{to} + {len} - 8], {b}",
-                    a = out(reg) _, b = out(reg) _,
-                    from = in(reg) from, to = in(reg) to, len = in(reg) len,
+                    a = out(reg) _, from = in(reg) from, to = in(reg) to,
                     options(nostack, preserves_flags),
                 );
             },
-            // SAFETY: 16 to 32 bytes: the first sixteen and the last sixteen.
-            16..=32 => unsafe {
+            // SAFETY: sixteen bytes.
+            16 => unsafe {
                 asm!(
                     "movups {a}, xmmword ptr [{from}]",
-                    "movups {b}, xmmword ptr [{from} + {len} - 16]",
                     "movups xmmword ptr [{to}], {a}",
-                    "movups xmmword ptr [{to} + {len} - 16], {b}",
-                    a = out(xmm_reg) _, b = out(xmm_reg) _,
-                    from = in(reg) from, to = in(reg) to, len = in(reg) len,
+                    a = out(xmm_reg) _, from = in(reg) from, to = in(reg) to,
                     options(nostack, preserves_flags),
                 );
             },
-            // SAFETY: 33 to 64 bytes: the first thirty-two and the last thirty-two.
-            33..=64 => unsafe {
+            // SAFETY: sixty-four bytes.
+            64 => unsafe {
                 asm!(
                     "movups {a}, xmmword ptr [{from}]",
                     "movups {b}, xmmword ptr [{from} + 16]",
-                    "movups {c}, xmmword ptr [{from} + {len} - 32]",
-                    "movups {d}, xmmword ptr [{from} + {len} - 16]",
+                    "movups {c}, xmmword ptr [{from} + 32]",
+                    "movups {d}, xmmword ptr [{from} + 48]",
                     "movups xmmword ptr [{to}], {a}",
                     "movups xmmword ptr [{to} + 16], {b}",
-                    "movups xmmword ptr [{to} + {len} - 32], {c}",
-                    "movups xmmword ptr [{to} + {len} - 16], {d}",
+                    "movups xmmword ptr [{to} + 32], {c}",
+                    "movups xmmword ptr [{to} + 48], {d}",
                     a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
-                    from = in(reg) from, to = in(reg) to, len = in(reg) len,
+                    from = in(reg) from, to = in(reg) to,
                     options(nostack, preserves_flags),
                 );
             },
-            // SAFETY: more than 64 bytes, as the caller says.
-            _ => unsafe { copy_long(from, to, len, shared) },
+            // SAFETY: as the caller says.
+            _ => unsafe { copy_any(from, to, len, shared) },
         }
     }
 
     /// # Safety
     ///
-    /// As [`copy`], with `len` above 64.
+    /// As [`copy`].
     #[inline(never)] // the short ways are worth a place in the caller's code, this is not
-    unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize, shared: Side) {
+    unsafe fn copy_any(from: *const u8, to: *mut u8, len: usize, shared: Side) {
         if len >= WIDE && std::is_x86_feature_detected!("avx") {
             let head = to.addr().wrapping_neg() % ALIGNED;
             let body = (len - head) / BLOCK * BLOCK;
@@ -209,33 +204,72 @@ mod arch {
             // SAFETY: these are the bytes that are left.
             return unsafe { copy(from.wrapping_add(tail), to.wrapping_add(tail), len - tail, shared) };
         }
-        // SAFETY: more than 64 bytes: blocks of 64 while the offset is below `len - 64`, then the last 64.
+        // SAFETY: blocks of 64 while so many are left, then 32, 16, 8, 4, 2 and 1 as the bits of what is left say: `len` bytes
+        // in all, each once. The flags are declared as changed.
         unsafe {
             asm!(
-                "xor {i:e}, {i:e}",
+                "cmp {n}, 64",
+                "jb 3f",
                 "2:",
-                "movups {a}, xmmword ptr [{from} + {i}]",
-                "movups {b}, xmmword ptr [{from} + {i} + 16]",
-                "movups {c}, xmmword ptr [{from} + {i} + 32]",
-                "movups {d}, xmmword ptr [{from} + {i} + 48]",
-                "movups xmmword ptr [{to} + {i}], {a}",
-                "movups xmmword ptr [{to} + {i} + 16], {b}",
-                "movups xmmword ptr [{to} + {i} + 32], {c}",
-                "movups xmmword ptr [{to} + {i} + 48], {d}",
-                "add {i}, 64",
-                "cmp {i}, {last}",
-                "jb 2b",
-                "movups {a}, xmmword ptr [{from} + {last}]",
-                "movups {b}, xmmword ptr [{from} + {last} + 16]",
-                "movups {c}, xmmword ptr [{from} + {last} + 32]",
-                "movups {d}, xmmword ptr [{from} + {last} + 48]",
-                "movups xmmword ptr [{to} + {last}], {a}",
-                "movups xmmword ptr [{to} + {last} + 16], {b}",
-                "movups xmmword ptr [{to} + {last} + 32], {c}",
-                "movups xmmword ptr [{to} + {last} + 48], {d}",
-                i = out(reg) _,
+                "movups {a}, xmmword ptr [{from}]",
+                "movups {b}, xmmword ptr [{from} + 16]",
+                "movups {c}, xmmword ptr [{from} + 32]",
+                "movups {d}, xmmword ptr [{from} + 48]",
+                "movups xmmword ptr [{to}], {a}",
+                "movups xmmword ptr [{to} + 16], {b}",
+                "movups xmmword ptr [{to} + 32], {c}",
+                "movups xmmword ptr [{to} + 48], {d}",
+                "add {from}, 64",
+                "add {to}, 64",
+                "sub {n}, 64",
+                "cmp {n}, 64",
+                "jae 2b",
+                "3:",
+                "test {n:e}, 32",
+                "jz 4f",
+                "movups {a}, xmmword ptr [{from}]",
+                "movups {b}, xmmword ptr [{from} + 16]",
+                "movups xmmword ptr [{to}], {a}",
+                "movups xmmword ptr [{to} + 16], {b}",
+                "add {from}, 32",
+                "add {to}, 32",
+                "4:",
+                "test {n:e}, 16",
+                "jz 5f",
+                "movups {a}, xmmword ptr [{from}]",
+                "movups xmmword ptr [{to}], {a}",
+                "add {from}, 16",
+                "add {to}, 16",
+                "5:",
+                "test {n:e}, 8",
+                "jz 6f",
+                "mov {w}, qword ptr [{from}]",
+                "mov qword ptr [{to}], {w}",
+                "add {from}, 8",
+                "add {to}, 8",
+                "6:",
+                "test {n:e}, 4",
+                "jz 7f",
+                "mov {w:e}, dword ptr [{from}]",
+                "mov dword ptr [{to}], {w:e}",
+                "add {from}, 4",
+                "add {to}, 4",
+                "7:",
+                "test {n:e}, 2",
+                "jz 8f",
+                "movzx {w:e}, word ptr [{from}]",
+                "mov word ptr [{to}], {w:x}",
+                "add {from}, 2",
+                "add {to}, 2",
+                "8:",
+                "test {n:e}, 1",
+                "jz 9f",
+                "movzx {w:e}, byte ptr [{from}]",
+                "mov byte ptr [{to}], {w:l}",
+                "9:",
+                w = out(reg) _,
                 a = out(xmm_reg) _, b = out(xmm_reg) _, c = out(xmm_reg) _, d = out(xmm_reg) _,
-                from = in(reg) from, to = in(reg) to, last = in(reg) len - 64,
+                from = inout(reg) from => _, to = inout(reg) to => _, n = inout(reg) len => _,
                 options(nostack),
             );
         }
@@ -297,87 +331,51 @@ mod arch {
     /// `from` is readable and `to` writable for `len` bytes, and the two ranges do not overlap.
     #[inline]
     pub(super) unsafe fn copy(from: *const u8, to: *mut u8, len: usize, _shared: Side) {
-        if len < 16 {
-            // SAFETY: as the caller says.
-            return unsafe { copy_bytes(from, to, len) };
-        }
-        if len <= 64 {
-            // SAFETY: at least sixteen bytes, as the caller says.
-            return unsafe { copy_pairs(from, to, len) };
-        }
-        // SAFETY: blocks of 64 while the offset is below `len - 64`, then the last 64: all inside the two ranges. The
-        // registers v0 to v3 and the flags are declared as changed.
+        // SAFETY: blocks of 64 while so many are left, then 32, 16, 8, 4, 2 and 1 as the bits of what is left say: `len` bytes
+        // in all, each once (a second store of a byte could undo what somebody else wrote there after seeing the first).
+        // The registers v0 to v3 and the flags are declared as changed.
         unsafe {
             asm!(
-                "mov {i}, #0",
+                "cmp {n}, #64",
+                "b.lo 3f",
                 "2:",
-                "add {s}, {from}, {i}",
-                "add {d}, {to}, {i}",
-                "ldp q0, q1, [{s}]",
-                "ldp q2, q3, [{s}, #32]",
-                "stp q0, q1, [{d}]",
-                "stp q2, q3, [{d}, #32]",
-                "add {i}, {i}, #64",
-                "cmp {i}, {last}",
-                "b.lo 2b",
-                "add {s}, {from}, {last}",
-                "add {d}, {to}, {last}",
-                "ldp q0, q1, [{s}]",
-                "ldp q2, q3, [{s}, #32]",
-                "stp q0, q1, [{d}]",
-                "stp q2, q3, [{d}, #32]",
-                i = out(reg) _, s = out(reg) _, d = out(reg) _,
-                from = in(reg) from, to = in(reg) to, last = in(reg) len - 64,
-                out("v0") _, out("v1") _, out("v2") _, out("v3") _,
-                options(nostack),
-            );
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As [`copy`], with `len` at least 16.
-    #[inline]
-    unsafe fn copy_pairs(from: *const u8, to: *mut u8, len: usize) {
-        // SAFETY: blocks of 16 while the offset is below `len - 16`, then the last 16: all inside the two ranges.
-        unsafe {
-            asm!(
-                "mov {i}, #0",
-                "2:",
-                "ldr q0, [{from}, {i}]",
-                "str q0, [{to}, {i}]",
-                "add {i}, {i}, #16",
-                "cmp {i}, {last}",
-                "b.lo 2b",
-                "ldr q0, [{from}, {last}]",
-                "str q0, [{to}, {last}]",
-                i = out(reg) _,
-                from = in(reg) from, to = in(reg) to, last = in(reg) len - 16,
-                out("v0") _,
-                options(nostack),
-            );
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As [`copy`].
-    #[inline]
-    unsafe fn copy_bytes(from: *const u8, to: *mut u8, len: usize) {
-        // SAFETY: one byte at each offset below `len`.
-        unsafe {
-            asm!(
-                "mov {i}, #0",
-                "b 3f",
-                "2:",
-                "ldrb {b:w}, [{from}, {i}]",
-                "strb {b:w}, [{to}, {i}]",
-                "add {i}, {i}, #1",
+                "ldp q0, q1, [{from}]",
+                "ldp q2, q3, [{from}, #32]",
+                "stp q0, q1, [{to}]",
+                "stp q2, q3, [{to}, #32]",
+                "add {from}, {from}, #64",
+                "add {to}, {to}, #64",
+                "sub {n}, {n}, #64",
+                "cmp {n}, #64",
+                "b.hs 2b",
                 "3:",
-                "cmp {i}, {len}",
-                "b.lo 2b",
-                i = out(reg) _, b = out(reg) _,
-                from = in(reg) from, to = in(reg) to, len = in(reg) len,
+                "tbz {n}, #5, 4f",
+                "ldp q0, q1, [{from}], #32",
+                "stp q0, q1, [{to}], #32",
+                "4:",
+                "tbz {n}, #4, 5f",
+                "ldr q0, [{from}], #16",
+                "str q0, [{to}], #16",
+                "5:",
+                "tbz {n}, #3, 6f",
+                "ldr {w}, [{from}], #8",
+                "str {w}, [{to}], #8",
+                "6:",
+                "tbz {n}, #2, 7f",
+                "ldr {w:w}, [{from}], #4",
+                "str {w:w}, [{to}], #4",
+                "7:",
+                "tbz {n}, #1, 8f",
+                "ldrh {w:w}, [{from}], #2",
+                "strh {w:w}, [{to}], #2",
+                "8:",
+                "tbz {n}, #0, 9f",
+                "ldrb {w:w}, [{from}]",
+                "strb {w:w}, [{to}]",
+                "9:",
+                w = out(reg) _,
+                from = inout(reg) from => _, to = inout(reg) to => _, n = inout(reg) len => _,
+                out("v0") _, out("v1") _, out("v2") _, out("v3") _,
                 options(nostack),
             );
         }

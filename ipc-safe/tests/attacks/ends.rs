@@ -54,7 +54,8 @@ fn a_descriptor_that_can_still_shrink_is_not_taken() {
     let file = || OwnedFd::from(tempfile::tempfile().unwrap());
     let (pipe, _writer) = std::io::pipe().unwrap();
 
-    for descriptor in [unsealed(), file(), OwnedFd::from(pipe), std::fs::File::open("/proc/self/maps").unwrap().into()] {
+    for descriptor in [unsealed(), file(), OwnedFd::from(pipe), std::fs::File::open("/proc/self/maps").unwrap().into()]
+    {
         let descriptor = FixedMemfd::try_from(descriptor).unwrap_err().into_inner();
         assert!(FrozenMemfd::try_from(descriptor).is_err());
     }

@@ -6,4 +6,5 @@
 mod support;
 
 mod addresses;
+mod copies;
 mod ends;
