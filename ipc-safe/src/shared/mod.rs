@@ -66,4 +66,8 @@ pub use shm_safe::ShmSafe;
 #[doc(hidden)]
 pub use shm_safe::{layout_of_field, layout_of_record};
 
+/// For `shm_safe!`: where it is used, the name `core` may mean something else.
+#[doc(hidden)]
+pub use core as core_reexport;
+
 pub use zerocopy;

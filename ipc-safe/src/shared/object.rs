@@ -10,7 +10,7 @@ use crate::wait::poll;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 /// A record of type `T` in a region, used through `&T`.
@@ -111,7 +111,8 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
     /// Waits for the header and compares it.
     fn published(&self, timeout: Duration) -> Result<()> {
         let header = self.header();
-        let magic = poll(timeout, || Ok(Some(header.magic.load(Ordering::Acquire)).filter(|&magic| magic != 0)))?;
+        let magic = poll(timeout, || Ok(Some(header.magic.load(Ordering::Relaxed)).filter(|&magic| magic != 0)))?;
+        fence(Ordering::Acquire);
         let refuse = |reason: String| Err(Error::invalid("Shared::open", reason).without_errno());
         match magic {
             Some(MAGIC) => {}
@@ -139,8 +140,8 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
         let header = self.region.start().as_ptr().cast::<Header>();
         // SAFETY: `at` checked that HEADER bytes are inside the region, which is readable and stays as long as `self`; and
         // that its start is aligned to 64. All fields are atomics, valid for any bytes; on read-only memory the callers
-        // only load, which relaxed and acquire loads of 8 bytes may do on the targets of this crate. The range belongs to
-        // this value alone (one layout a region).
+        // only load, and relaxed: such loads of 8 bytes work on read-only memory, std says of the targets of this crate. The
+        // range belongs to this value alone (one layout a region).
         unsafe { &*header }
     }
 
@@ -149,7 +150,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
     fn record(&self) -> &T {
         let start = self.region.start().as_ptr().wrapping_add(self.offset).cast::<T>();
         // SAFETY: `at` checked that the record's bytes are inside the region and aligned; the region is readable (and
-        // writable, unless the callers only load) and stays as long as `self`. `T` is `ShmSafe`: any bytes are a value, and
+        // writable, unless the callers only make relaxed loads) and stays as long as `self`. `T` is `ShmSafe`: any bytes are a value, and
         // every byte is atomic, so that writes of others race with nothing. The range belongs to this value alone.
         unsafe { &*start }
     }

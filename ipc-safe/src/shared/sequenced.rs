@@ -6,7 +6,7 @@ use super::shm_safe::{ShmSafe, layout_of_field};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// One plain value in shared memory that is read and replaced as a whole: a sequence number and two slots.
 ///
@@ -89,7 +89,7 @@ impl<P: Plain> Sequenced<P> {
     /// One look: the value, unless the version changed meanwhile.
     #[expect(unsafe_code, reason = "copies the slot out")]
     fn look(&self) -> Option<P> {
-        let before = self.version.load(Ordering::Acquire);
+        let before = self.version();
         let mut value = MaybeUninit::<P>::uninit();
         // SAFETY: the slot is inside `self`, readable as atomic bytes; `value` has its size.
         unsafe { copy::read(self.slot(before).cast(), value.as_mut_ptr().cast(), size_of::<P>()) };
@@ -115,7 +115,10 @@ impl<P: Plain> Sequenced<P> {
     /// How often the value was replaced.
     #[must_use]
     pub fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+        // Not an acquire load: of loads from read-only memory, where such a cell may lie, std promises only the relaxed ones.
+        let version = self.version.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        version
     }
 
     /// The slot that a version picks.

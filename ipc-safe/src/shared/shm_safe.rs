@@ -150,13 +150,17 @@ macro_rules! shm_safe {
                 #[allow(dead_code, reason = "only has to compile")]
                 fn check(record: &$name) {
                     let $name { $($field),+ } = record;
-                    $( let _: *const $type = ::core::ptr::from_ref($field); )+
+                    $(
+                        // In two steps: with the type known, a reference to a smart pointer would become one to its target.
+                        let field = $crate::shared::core_reexport::ptr::from_ref($field);
+                        let _: *const $type = field;
+                    )+
                 }
                 $crate::shared::layout_of_record::<$name>(
                     stringify!($name),
                     &[$((
                         stringify!($field),
-                        ::core::mem::size_of::<$type>(),
+                        $crate::shared::core_reexport::mem::size_of::<$type>(),
                         <$type as $crate::shared::ShmSafe>::LAYOUT,
                     )),+],
                 )
