@@ -20,7 +20,10 @@ pub(super) struct Facts {
 pub(super) fn facts(object: BorrowedFd<'_>) -> Result<Facts> {
     let status = fstat(object).map_err(|errno| Error::new("fstat", Errno::from_raw(errno.raw_os_error())))?;
     let block = usize::try_from(status.st_blksize).unwrap_or(0);
-    let huge = block > page_size() && raw::file_system(object).is_ok_and(|magic| magic == HUGETLBFS_MAGIC);
+    // A file system that does not tell is no proof that the pages are small.
+    let magic =
+        if block > page_size() { raw::file_system(object).map_err(|errno| Error::new("fstatfs", errno))? } else { 0 };
+    let huge = magic == HUGETLBFS_MAGIC;
     Ok(Facts {
         size: u64::try_from(status.st_size).unwrap_or(0),
         page: if huge { block } else { page_size() },
@@ -35,6 +38,10 @@ pub(super) fn size(object: BorrowedFd<'_>) -> Result<u64> {
 impl Facts {
     pub(super) fn is_huge(self) -> bool {
         self.page > page_size()
+    }
+
+    pub(super) fn is_regular(self) -> bool {
+        self.kind == FileType::RegularFile
     }
 
     /// What cannot be mapped, in words.

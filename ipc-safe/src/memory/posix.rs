@@ -8,10 +8,10 @@ use super::raw;
 use crate::error::{Errno, Error, ErrorKind, Result, keeping_errno};
 use crate::process::Generation;
 use core::fmt;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, linkat, openat};
-use std::ffi::{CString, OsStr};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, linkat, openat, statat};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Where the C library keeps them.
 const FOLDER: &str = "/dev/shm";
@@ -135,9 +135,10 @@ impl PosixObject {
 
     /// Whether the name still means this object.
     fn is_named(&self) -> bool {
-        let Ok(now) = raw::shm_open(&self.name, libc::O_RDONLY | libc::O_CLOEXEC, 0) else { return false };
-        let identity = |descriptor: BorrowedFd<'_>| fstat(descriptor).map(|status| (status.st_dev, status.st_ino)).ok();
-        identity(now.as_fd()).is_some_and(|identity_now| identity(self.as_fd()) == Some(identity_now))
+        // Without opening it: that takes a descriptor and a right to the object, and may wait when somebody put a pipe there.
+        let now = statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW);
+        let identity = |status: Stat| (status.st_dev, status.st_ino);
+        now.is_ok_and(|now| fstat(self).is_ok_and(|ours| identity(ours) == identity(now)))
     }
 }
 
@@ -283,9 +284,14 @@ impl PosixOptions {
 
     fn find(self, name: &CString) -> Result<PosixObject> {
         let access = if self.read_only { libc::O_RDONLY } else { libc::O_RDWR };
-        raw::shm_open(name, access | libc::O_CLOEXEC, 0)
-            .map(|descriptor| PosixObject { descriptor, name: name.clone() })
-            .map_err(|errno| fault("shm_open", errno, name))
+        // Everybody may put things into the folder: opening a pipe there would wait for its other end.
+        let descriptor = raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0)
+            .map_err(|errno| fault("shm_open", errno, name))?;
+        if !object::facts(descriptor.as_fd())?.is_regular() {
+            let reason = "what has this name is not a shared memory object";
+            return Err(Error::invalid("shm_open", reason).without_errno().about(format!("{name:?}")));
+        }
+        Ok(PosixObject { descriptor, name: name.clone() })
     }
 
     /// A new object, made without a name and given it when it is whole: nobody sees it half made, nothing is left should
@@ -297,11 +303,14 @@ impl PosixOptions {
         let descriptor = openat(CWD, FOLDER, flags, mode).map_err(|number| fault("open", number))?;
         set_size(descriptor.as_fd(), size)?;
         let unnamed = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
-        let path = [FOLDER.as_bytes(), name.as_bytes()].concat();
-        linkat(CWD, unnamed, CWD, OsStr::from_bytes(&path), AtFlags::SYMLINK_FOLLOW)
-            .map_err(|number| fault("link", number))?;
+        linkat(CWD, unnamed, CWD, path(name), AtFlags::SYMLINK_FOLLOW).map_err(|number| fault("link", number))?;
         Ok(PosixObject { descriptor, name: name.clone() })
     }
+}
+
+/// Where the object of this name is.
+fn path(name: &CStr) -> OsString {
+    OsString::from_vec([FOLDER.as_bytes(), name.to_bytes()].concat())
 }
 
 /// A name as the C library takes it.
