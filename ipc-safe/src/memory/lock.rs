@@ -23,7 +23,7 @@ impl<'a> LockedPages<'a> {
         locks.fetch_add(1, Ordering::AcqRel);
         let guard = Self { mapped, locks, made_in: Generation::current() };
         // A lock that fails half way is undone by the guard, unless another guard keeps the pages locked.
-        mapped.lock(flags).map_err(fault)?;
+        mapped.lock(flags).map_err(|errno| fault("mlock2", errno))?;
         Ok(guard)
     }
 }
@@ -43,8 +43,8 @@ impl fmt::Debug for LockedPages<'_> {
     }
 }
 
-fn fault(errno: Errno) -> Error {
-    let error = Error::new("mlock2", errno);
+fn fault(call: &'static str, errno: Errno) -> Error {
+    let error = Error::new(call, errno);
     match errno {
         Errno::NOMEM | Errno::AGAIN => error
             .kind_of(crate::error::ErrorKind::OutOfMemory)
@@ -93,9 +93,12 @@ pub fn lock_all(what: LockAll, on_fault: bool) -> Result<LockedAll> {
         LockAll::CurrentAndFuture => mman::MCL_CURRENT | mman::MCL_FUTURE,
     };
     LOCKED_ALL.fetch_add(1, Ordering::AcqRel);
-    let guard = LockedAll { made_in: Generation::current() };
-    raw::lock_all(flags | if on_fault { mman::MCL_ONFAULT } else { 0 }).map_err(fault)?;
-    Ok(guard)
+    if let Err(errno) = raw::lock_all(flags | if on_fault { mman::MCL_ONFAULT } else { 0 }) {
+        // The kernel refuses before it locks anything; unlocking would take the pages of other guards.
+        LOCKED_ALL.fetch_sub(1, Ordering::AcqRel);
+        return Err(fault("mlockall", errno));
+    }
+    Ok(LockedAll { made_in: Generation::current() })
 }
 
 impl Drop for LockedAll {
