@@ -67,6 +67,24 @@ impl<P: Rights> FileMapping<P> {
         })
     }
 
+    /// How many bytes of `range` are before the end of the file. What is written behind it, up to the end of the page, is
+    /// not part of the file, and on some file systems comes to light when the file grows.
+    fn inside(&self, range: &Range<usize>) -> Result<usize> {
+        Ok(self.available()?.saturating_sub(range.start).min(range.len()))
+    }
+
+    /// The result of copying `range`: all, or why not.
+    fn check_moved(&self, call: &'static str, by: &'static str, range: &Range<usize>, moved: Moved) -> Result<()> {
+        match moved.stopped {
+            None => Ok(()),
+            Some(Errno::FAULT) => Err(self.cut_short(call, range, moved.bytes)),
+            Some(errno @ (Errno::PERM | Errno::NOSYS)) => Err(Error::new(by, errno)
+                .kind_of(ErrorKind::Unsupported)
+                .because("a sandbox forbids the call, which is how a mapping that can lose its ground is accessed")),
+            Some(errno) => Err(Error::new(by, errno)),
+        }
+    }
+
     /// The error of a copy that moved only `moved` of the bytes of `range`: the file ends, or a page cannot be had.
     #[cold]
     fn cut_short(&self, call: &'static str, range: &Range<usize>, moved: usize) -> Error {
@@ -89,6 +107,26 @@ impl<P: Rights> FileMapping<P> {
         let kept = available.saturating_sub(range.start);
         Err(truncated(call, format!("{} bytes at offset {}", range.len(), range.start), available, kept))
     }
+}
+
+/// How far a copy came, and what stopped it: `EFAULT` where the ground ends.
+struct Moved {
+    bytes: usize,
+    stopped: Option<Errno>,
+}
+
+/// Copies `len` bytes by calls that copy some, from so many on: the kernel moves at most 2 GiB in one.
+fn whole(len: usize, mut more: impl FnMut(usize) -> raw::Raw<usize>) -> Moved {
+    let mut bytes = 0;
+    while bytes < len {
+        match more(bytes) {
+            Ok(0) => return Moved { bytes, stopped: Some(Errno::FAULT) },
+            Ok(copied) => bytes += copied,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Moved { bytes, stopped: Some(errno) },
+        }
+    }
+    Moved { bytes, stopped: None }
 }
 
 #[cold]
@@ -114,16 +152,8 @@ impl<P: Readable> FileMapping<P> {
         if P::COPIES {
             return self.read_copies(start, &range, target);
         }
-        let mut moved = 0;
-        while moved < target.len() {
-            match self.read_at(offset + moved, &mut target[moved..]) {
-                Ok(0) => return Err(self.cut_short(call, &range, moved)),
-                Ok(more) => moved += more,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(Error::new("pread", errno)),
-            }
-        }
-        Ok(())
+        let moved = whole(range.len(), |moved| self.read_at(offset + moved, &mut target[moved..]));
+        self.check_moved(call, "pread", &range, moved)
     }
 
     /// Reads the file, which is the same memory as a shared mapping of it.
@@ -135,12 +165,9 @@ impl<P: Readable> FileMapping<P> {
     /// Reads the memory, of which this process has copies.
     fn read_copies(&self, start: NonNull<u8>, range: &Range<usize>, target: &mut [u8]) -> Result<()> {
         let call = "FileMapping::read";
-        match raw::copy_out(start, target) {
-            Ok(moved) if moved == target.len() => self.check_end(call, range),
-            Ok(moved) => Err(self.cut_short(call, range, moved)),
-            Err(Errno::FAULT) => Err(self.cut_short(call, range, 0)),
-            Err(errno) => Err(Error::new("process_vm_readv", errno)),
-        }
+        let moved = whole(range.len(), |moved| raw::copy_out(start, moved, target));
+        self.check_moved(call, "process_vm_readv", range, moved)?;
+        self.check_end(call, range)
     }
 
     /// A copy of the value whose bytes start at `offset`.
@@ -194,12 +221,10 @@ impl<P: Writable> FileMapping<P> {
         let call = "FileMapping::write";
         let start = self.place(call, offset, source.len())?;
         let range = offset..offset + source.len();
-        match raw::copy_in(source, start) {
-            Ok(moved) if moved == source.len() => self.check_end(call, &range),
-            Ok(moved) => Err(self.cut_short(call, &range, moved)),
-            Err(Errno::FAULT) => Err(self.cut_short(call, &range, 0)),
-            Err(errno) => Err(Error::new("process_vm_writev", errno)),
-        }
+        let inside = &source[..self.inside(&range)?];
+        let moved = whole(inside.len(), |moved| raw::copy_in(inside, start, moved));
+        self.check_moved(call, "process_vm_writev", &(offset..offset + inside.len()), moved)?;
+        self.check_end(call, &range)
     }
 
     /// Copies the bytes of `value` to `offset`.
@@ -217,9 +242,15 @@ impl<P: Writable> FileMapping<P> {
     ///
     /// That of the call; [`Truncated`](ErrorKind::Truncated) when the mapped file ends at or before `offset`.
     pub fn read_from(&self, offset: usize, len: usize, descriptor: impl AsFd) -> Result<usize> {
-        let start = self.place("FileMapping::read_from", offset, len)?;
-        let moved = self.transfer("read", offset..offset + len, || raw::read_into(descriptor.as_fd(), start, len))?;
-        self.check_end("FileMapping::read_from", &(offset..offset + moved))?;
+        let call = "FileMapping::read_from";
+        let start = self.place(call, offset, len)?;
+        let range = offset..offset + len;
+        let inside = self.inside(&range)?;
+        if inside == 0 && len > 0 {
+            return Err(self.cut_short(call, &range, 0));
+        }
+        let moved = self.transfer("read", range, || raw::read_into(descriptor.as_fd(), start, inside))?;
+        self.check_end(call, &(offset..offset + moved))?;
         Ok(moved)
     }
 }

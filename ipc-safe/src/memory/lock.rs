@@ -10,18 +10,17 @@ use ipc_sys::mman;
 /// The pages of a mapping, locked into memory until this value is dropped. See [`Mapping::lock`](super::Mapping::lock).
 ///
 /// The kernel does not count locks; this crate does, a mapping: the last guard unlocks. A forked child has no locks, and its
-/// copy of this value does nothing.
+/// copy of this value has nothing to undo.
 #[must_use = "the pages are unlocked when this value is dropped"]
 pub struct LockedPages<'a> {
     mapped: &'a Mapped,
     locks: &'a AtomicU32,
-    made_in: Generation,
 }
 
 impl<'a> LockedPages<'a> {
     pub(super) fn new(mapped: &'a Mapped, locks: &'a AtomicU32, flags: u32) -> Result<Self> {
         locks.fetch_add(1, Ordering::AcqRel);
-        let guard = Self { mapped, locks, made_in: Generation::current() };
+        let guard = Self { mapped, locks };
         // A lock that fails half way is undone by the guard, unless another guard keeps the pages locked.
         mapped.lock(flags).map_err(|errno| fault("mlock2", errno))?;
         Ok(guard)
@@ -30,10 +29,18 @@ impl<'a> LockedPages<'a> {
 
 impl Drop for LockedPages<'_> {
     fn drop(&mut self) {
-        if self.locks.fetch_sub(1, Ordering::AcqRel) == 1 && self.made_in.is_current() {
-            // It cannot fail for pages that are mapped, and unmapping them unlocks them too.
-            let _ = keeping_errno(|| self.mapped.unlock());
+        if self.locks.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
         }
+        keeping_errno(|| {
+            // It cannot fail for pages that are mapped, and unmapping them unlocks them too. In a forked child it finds
+            // nothing locked, unless the child locked it.
+            let _ = self.mapped.unlock();
+            if self.locks.load(Ordering::Acquire) > 0 {
+                // Somebody came in between: what was just unlocked is theirs. There was room for it a moment ago.
+                let _ = self.mapped.lock(0);
+            }
+        });
     }
 }
 
@@ -43,7 +50,7 @@ impl fmt::Debug for LockedPages<'_> {
     }
 }
 
-fn fault(call: &'static str, errno: Errno) -> Error {
+pub(super) fn fault(call: &'static str, errno: Errno) -> Error {
     let error = Error::new(call, errno);
     match errno {
         Errno::NOMEM | Errno::AGAIN => error
@@ -92,12 +99,9 @@ pub fn lock_all(what: LockAll, on_fault: bool) -> Result<LockedAll> {
         LockAll::Future => mman::MCL_FUTURE,
         LockAll::CurrentAndFuture => mman::MCL_CURRENT | mman::MCL_FUTURE,
     };
+    // One that fails has locked nothing, and so has nothing to unlock.
+    raw::lock_all(flags | if on_fault { mman::MCL_ONFAULT } else { 0 }).map_err(|errno| fault("mlockall", errno))?;
     LOCKED_ALL.fetch_add(1, Ordering::AcqRel);
-    if let Err(errno) = raw::lock_all(flags | if on_fault { mman::MCL_ONFAULT } else { 0 }) {
-        // The kernel refuses before it locks anything; unlocking would take the pages of other guards.
-        LOCKED_ALL.fetch_sub(1, Ordering::AcqRel);
-        return Err(fault("mlockall", errno));
-    }
     Ok(LockedAll { made_in: Generation::current() })
 }
 

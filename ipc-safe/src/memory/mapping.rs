@@ -3,7 +3,7 @@
 use super::advice::{Advice, Hazard};
 use super::backing::{Backing, File, Fixed, Frozen, Private, Wiped};
 use super::lock::LockedPages;
-use super::options::MapOptions;
+use super::options::{MapOptions, NO_ROOM};
 use super::protection::{Protection, Readable, Rights};
 use super::raw::Mapped;
 use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
@@ -102,7 +102,9 @@ pub type FileMapping<P = ReadWrite> = Mapping<File, P>;
 
 impl<B: Backing, P: Rights> Mapping<B, P> {
     pub(super) const fn of(mapped: Mapped, backing: B) -> Self {
-        Self { mapped, backing, rights: PhantomData, locks: AtomicU32::new(0) }
+        // Pages that are locked for good have one guard more than can be dropped.
+        let locks = AtomicU32::new(mapped.is_locked() as u32);
+        Self { mapped, backing, rights: PhantomData, locks }
     }
 
     pub(super) const fn mapped(&self) -> &Mapped {
@@ -186,6 +188,14 @@ impl<B: Backing, P: Rights> Mapping<B, P> {
             Ok(()) => Ok(self),
             Err(errno) => {
                 let error = Error::new("mremap", errno).about(format!("{len} bytes"));
+                let error = match errno {
+                    Errno::AGAIN => {
+                        error.kind_of(ErrorKind::OutOfMemory).because("more than may be locked (RLIMIT_MEMLOCK)")
+                    }
+                    Errno::NOMEM => error.because(NO_ROOM),
+                    Errno::FAULT => error.because("advice for a part of it made several mappings of it, to the kernel"),
+                    _ => error,
+                };
                 Err(Rejected::new(self, error))
             }
         }
@@ -200,7 +210,7 @@ impl<B: Backing, P: Rights> Mapping<B, P> {
             return refuse("a mapping with guard pages or huge pages keeps its length".into());
         }
         match self.backing.available()? {
-            Some(available) if len as u64 > available => {
+            Some(available) if len > self.len() && len as u64 > available => {
                 refuse(format!("the object has {available} bytes from the start of the mapping on"))
             }
             _ => Ok(()),
@@ -298,6 +308,7 @@ impl<B: Backing, P: Rights> Mapping<B, P> {
         let (from, to) = crate::shared::bounds(range, self.len());
         if from > to || to > self.len() {
             return Err(Error::new(call, Errno::INVAL)
+                .without_errno()
                 .kind_of(ErrorKind::OutOfRange)
                 .about(format!("bytes {from} to {to}"))
                 .because(format!("the mapping has {} bytes", self.len())));

@@ -9,6 +9,7 @@ use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
 use crate::shared::ReadOnly;
 use ipc_sys::mman;
 use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, ftruncate};
+use rustix::system::sysinfo;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -227,8 +228,8 @@ impl TryFrom<OwnedFd> for Memfd {
     type Error = Rejected<OwnedFd>;
 
     fn try_from(descriptor: OwnedFd) -> Result<Self, Rejected<OwnedFd>> {
-        match seals(descriptor.as_fd()) {
-            Ok(_) => Ok(Self(descriptor)),
+        match seals(descriptor.as_fd()).and_then(|_| refuse_named(descriptor.as_fd())) {
+            Ok(()) => Ok(Self(descriptor)),
             Err(error) => Err(Rejected::new(descriptor, error)),
         }
     }
@@ -353,10 +354,20 @@ pub(super) fn set_size(object: BorrowedFd<'_>, size: u64) -> Result<()> {
         match errno(number) {
             Errno::PERM => error.because("a seal keeps its size"),
             Errno::NOSPC => error.because("there is no room for so much"),
+            Errno::NOMEM => error.because("there is not so much memory"),
+            Errno::INVAL => error.because("it is not open for writing, or the size is above the largest of a file"),
             _ => error,
         }
     };
-    let before = object::size(object)?;
+    let facts = object::facts(object)?;
+    let before = facts.size;
+    if !size.is_multiple_of(facts.page as u64) && facts.is_huge() {
+        let reason = format!("a size in huge pages is a multiple of {}", facts.page);
+        return Err(Error::invalid("ftruncate", reason).about(format!("{size} bytes")));
+    }
+    if size.saturating_sub(before) > memory() {
+        return Err(fault("fallocate", rustix::io::Errno::NOMEM));
+    }
     ftruncate(object, size).map_err(|number| fault("ftruncate", number))?;
     if size <= before {
         return Ok(());
@@ -368,13 +379,30 @@ pub(super) fn set_size(object: BorrowedFd<'_>, size: u64) -> Result<()> {
     })
 }
 
+/// Bytes of memory and swap that the machine has. Without a limit of the file system, the kernel would try to find more than
+/// that, and kill processes before it gives up.
+fn memory() -> u64 {
+    let info = sysinfo();
+    (info.totalram as u64 + info.totalswap as u64).saturating_mul(u64::from(info.mem_unit))
+}
+
+/// Makes room, all at once, which fails at once where there is not enough; and in parts where signal handlers interrupt that,
+/// for the kernel then begins from the start again.
 fn reserve(object: BorrowedFd<'_>, offset: u64, len: u64) -> rustix::io::Result<()> {
-    loop {
-        match fallocate(object, FallocateFlags::empty(), offset, len) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return other,
+    const PART: u64 = 4 << 20;
+    let mut part = len;
+    let mut done = 0;
+    while done < len {
+        part = part.min(len - done);
+        match fallocate(object, FallocateFlags::empty(), offset + done, part) {
+            Err(rustix::io::Errno::INTR) => part = part.min(PART),
+            other => {
+                other?;
+                done += part;
+            }
         }
     }
+    Ok(())
 }
 
 fn seals(object: BorrowedFd<'_>) -> Result<Seals> {
@@ -410,6 +438,14 @@ fn check(object: BorrowedFd<'_>, wanted: Seals) -> Result<()> {
             .because(format!("the seals {missing:?} are missing: who sent it can still change it")));
     }
     refuse_huge(object)
+}
+
+/// The other files on tmpfs have seals too (one: against seals), and names.
+fn refuse_named(object: BorrowedFd<'_>) -> Result<()> {
+    if object::facts(object)?.names > 0 {
+        return Err(Error::invalid("fcntl", "this is a file with a name, and not a memfd").without_errno());
+    }
+    Ok(())
 }
 
 fn refuse_huge(object: BorrowedFd<'_>) -> Result<()> {

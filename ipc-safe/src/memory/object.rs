@@ -2,7 +2,7 @@
 
 use super::raw;
 use crate::error::{Errno, Error, Result};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, Stat, fstat};
 use rustix::param::page_size;
 use std::os::fd::BorrowedFd;
 
@@ -13,6 +13,8 @@ const HUGETLBFS_MAGIC: i64 = 0x9584_58f6;
 pub(super) struct Facts {
     pub(super) size: u64,
     pub(super) page: usize,
+    /// How many names it has; a memfd has none.
+    pub(super) names: u64,
     kind: FileType,
 }
 
@@ -27,8 +29,14 @@ pub(super) fn facts(object: BorrowedFd<'_>) -> Result<Facts> {
     Ok(Facts {
         size: u64::try_from(status.st_size).unwrap_or(0),
         page: if huge { block } else { page_size() },
+        names: names(&status),
         kind: FileType::from_raw_mode(status.st_mode),
     })
+}
+
+#[allow(clippy::useless_conversion, reason = "the field is of another width on other processors")]
+fn names(status: &Stat) -> u64 {
+    u64::from(status.st_nlink)
 }
 
 pub(super) fn size(object: BorrowedFd<'_>) -> Result<u64> {
@@ -40,16 +48,16 @@ impl Facts {
         self.page > page_size()
     }
 
-    pub(super) fn is_regular(self) -> bool {
-        self.kind == FileType::RegularFile
-    }
-
     /// What cannot be mapped, in words.
     pub(super) fn refusal(self) -> Option<&'static str> {
         match self.kind {
             FileType::Directory => Some("a directory cannot be mapped"),
             FileType::Fifo => Some("a pipe cannot be mapped"),
             FileType::Socket => Some("a socket cannot be mapped"),
+            // Reading a device is not reading what is mapped of it, and its size is not told: `/dev/zero` shows it.
+            FileType::CharacterDevice | FileType::BlockDevice => {
+                Some("a device is no file; anonymous memory needs none")
+            }
             _ => None,
         }
     }

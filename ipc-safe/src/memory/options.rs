@@ -1,6 +1,7 @@
 //! How memory is mapped.
 
 use super::backing::{File, Fixed, Frozen, Private, Wiped};
+use super::lock;
 use super::mapping::{FileMapping, FrozenMemory, Mapping, PrivateMemory, SharedMemory, WipedMemory};
 use super::memfd::{FixedMemfd, FrozenMemfd};
 use super::object::{self, Facts};
@@ -12,6 +13,12 @@ use core::ffi::c_int;
 use ipc_sys::mman;
 use rustix::param::page_size;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Why there are no huge pages.
+const NO_HUGE_PAGES: &str = "there are not enough huge pages (vm.nr_hugepages)";
+
+/// Why there are no addresses.
+pub(super) const NO_ROOM: &str = "no room in the address space (RLIMIT_AS), or too many mappings (vm.max_map_count)";
 
 /// How memory is mapped: where, how much of an object, with which extras. The last call says what.
 ///
@@ -73,7 +80,7 @@ impl MapOptions {
         self
     }
 
-    /// Files only: the length may pass the end of the file, which may grow later. An access there is
+    /// [Files](Self::file) only: the length may pass the end of the file, which may grow later. An access there is
     /// [`Truncated`](ErrorKind::Truncated).
     pub const fn beyond_end(mut self, beyond_end: bool) -> Self {
         self.beyond_end = beyond_end;
@@ -91,7 +98,8 @@ impl MapOptions {
     ///
     /// # Safety
     ///
-    /// When the mapping is made, nothing uses the memory in the pages that it will cover, and nothing unmaps them later.
+    /// Whenever a mapping is made with these options, or a copy of them, nothing uses the memory in the pages that it will
+    /// cover, and nothing else unmaps them later.
     #[doc(alias = "MAP_FIXED")]
     #[expect(unsafe_code, reason = "replaces mappings")]
     pub const unsafe fn replacing(mut self, address: usize) -> Self {
@@ -134,7 +142,7 @@ impl MapOptions {
         self
     }
 
-    /// Files on persistent memory only: what is written is durable once the processor's caches are flushed
+    /// [Files](Self::file) on persistent memory only, for reading and writing: what is written is durable once the processor's caches are flushed
     /// (`MAP_SHARED_VALIDATE | MAP_SYNC`).
     #[doc(alias = "MAP_SYNC")]
     #[doc(alias = "MAP_SHARED_VALIDATE")]
@@ -205,8 +213,8 @@ impl MapOptions {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for length 0, past the end of the object, with
-    /// [`beyond_end`](Self::beyond_end) or [`sync`](Self::sync), or as for [`private`](Self::private); [`PermissionDenied`](ErrorKind::PermissionDenied) when the descriptor or a seal forbids
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for length 0, past the end of the object, or as for
+    /// [`private`](Self::private); [`PermissionDenied`](ErrorKind::PermissionDenied) when the descriptor or a seal forbids
     /// writing; [`Unsupported`](ErrorKind::Unsupported) under `vm.overcommit_memory` 2, where a page that another process
     /// gave back need not come again.
     pub fn fixed(self, memfd: &FixedMemfd) -> Result<SharedMemory> {
@@ -228,7 +236,8 @@ impl MapOptions {
     ///
     /// As [`fixed`](Self::fixed).
     pub fn frozen(self, memfd: &FrozenMemfd) -> Result<FrozenMemory> {
-        self.check_ends()?;
+        self.check_files_only()?;
+        never_overcommits()?;
         let (mapped, descriptor) = self.object(memfd.as_fd(), mman::MAP_PRIVATE, ReadOnly::PROTECTION)?;
         Ok(Mapping::of(mapped, Frozen::new(descriptor, self.offset)))
     }
@@ -276,20 +285,16 @@ impl MapOptions {
     }
 
     fn map_fixed<A: Access + Rights>(self, memfd: &FixedMemfd) -> Result<SharedMemory<A>> {
-        self.check_ends()?;
+        self.check_files_only()?;
+        never_overcommits()?;
         let (mapped, descriptor) = self.object(memfd.as_fd(), mman::MAP_SHARED, A::PROTECTION)?;
         Ok(Mapping::of(mapped, Fixed::new(descriptor, self.offset)))
     }
 
-    /// What memory that cannot fault rests on: it ends inside its object, whose pages can be had.
-    fn check_ends(self) -> Result<()> {
-        if self.beyond_end || self.sync {
-            return Err(Error::invalid("mmap", "beyond_end and sync are for files"));
-        }
-        never_overcommits()
-    }
-
     fn map_file<P: Rights>(self, file: BorrowedFd<'_>, sharing: c_int) -> Result<FileMapping<P>> {
+        if self.sync && sharing & mman::MAP_SYNC == 0 {
+            return Err(Error::invalid("mmap", "sync is for a file that is mapped for reading and writing"));
+        }
         let (mapped, descriptor) = self.object(file, sharing, P::PROTECTION)?;
         Ok(Mapping::of(mapped, File::new(descriptor, self.offset)))
     }
@@ -302,6 +307,9 @@ impl MapOptions {
             return Err(Error::new("mmap", Errno::from_raw(libc::ENODEV))
                 .kind_of(ErrorKind::Unsupported)
                 .because(reason));
+        }
+        if facts.is_huge() && self.guard_pages {
+            return Err(Error::invalid("mmap", "huge pages have no guard pages"));
         }
         let len = self.checked_len(facts)?;
         let descriptor = object
@@ -357,14 +365,18 @@ impl MapOptions {
         if request.guarded {
             return refuse("huge pages have no guard pages");
         }
+        if self.no_reserve {
+            return refuse("huge pages are all taken at once: no_reserve is for others");
+        }
         let size = bytes.ilog2().cast_signed() << mman::MAP_HUGE_SHIFT;
         let flags = request.flags | mman::MAP_HUGETLB | size;
         let mapped = self.map(&Request { flags, page: bytes, ..request })?;
         // SAFETY: populating keeps contents and access.
-        unsafe { mapped.advise(&(0..request.len), mman::MADV_POPULATE_WRITE) }.map_err(|errno| {
-            Error::new("madvise", errno)
-                .kind_of(ErrorKind::OutOfMemory)
-                .because("there are not enough huge pages (vm.nr_hugepages)")
+        unsafe { mapped.advise(&(0..request.len), mman::MADV_POPULATE_WRITE) }.map_err(|errno| match errno {
+            Errno::INVAL => Error::new("madvise", errno)
+                .kind_of(ErrorKind::Unsupported)
+                .because("taking all pages at once needs Linux 5.14"),
+            _ => Error::new("madvise", errno).kind_of(ErrorKind::OutOfMemory).because(NO_HUGE_PAGES),
         })?;
         Ok(mapped)
     }
@@ -392,11 +404,9 @@ impl MapOptions {
             Some(address) if self.replace => unsafe { Mapped::replacing(address, request) },
             _ => Mapped::new(request),
         };
-        let mapped = mapped.map_err(fault)?;
+        let mut mapped = mapped.map_err(fault)?;
         if self.lock {
-            mapped.lock(0).map_err(|errno| {
-                Error::new("mlock2", errno).because("more than may be locked (RLIMIT_MEMLOCK), or a page cannot be had")
-            })?;
+            mapped.lock_for_good().map_err(|errno| lock::fault("mlock2", errno))?;
         }
         Ok(mapped)
     }
@@ -413,10 +423,18 @@ impl MapOptions {
                 refuse(format!("at an address, the offset is a multiple of {}", request.page))
             }
             _ if self.replace && self.guard_pages => refuse("what replaces has no guard pages".into()),
-            // To the kernel 0 is a place like any other for who may (CAP_SYS_RAWIO); to a program it is no address.
-            _ if self.guard_pages && address <= request.page => refuse("its guard page would be at address 0".into()),
+            _ if self.guard_pages && address == page_size() => refuse("there is no page below for a guard".into()),
             _ => Ok(()),
         }
+    }
+
+    /// Past its end, even an object that cannot shrink has no memory.
+    fn check_files_only(self) -> Result<()> {
+        if self.beyond_end || self.sync {
+            let reason = "beyond_end and sync are for files: the whole of other memory is there from the start";
+            return Err(Error::invalid("mmap", reason));
+        }
+        Ok(())
     }
 
     fn check_private_only(self, used: bool) -> Result<()> {
@@ -436,15 +454,15 @@ impl MapOptions {
                 error.because("the file is not open for this (a mapping needs reading, shared writing both)")
             }
             Errno::PERM => error.because("a seal, a lock limit or a noexec file system forbids it"),
-            Errno::NOMEM if self.huge_pages.is_some() => {
-                error.because("there are not enough huge pages (vm.nr_hugepages)")
-            }
-            Errno::NOMEM => {
-                error.because("no room in the address space (RLIMIT_AS), or too many mappings (vm.max_map_count)")
+            Errno::NOMEM if self.huge_pages.is_some() || request.page > page_size() => error.because(NO_HUGE_PAGES),
+            Errno::INVAL if self.huge_pages.is_some() => error.because("the system has no huge pages of this size"),
+            Errno::NOMEM => error.because(NO_ROOM),
+            Errno::AGAIN => {
+                error.kind_of(ErrorKind::OutOfMemory).because("more than may be locked (RLIMIT_MEMLOCK, mlockall)")
             }
             _ if errno.as_raw() == libc::EOPNOTSUPP => error.because("the file is not on persistent memory"),
             _ if errno.as_raw() == libc::EOVERFLOW => {
-                error.because("offset and length pass the end of the largest file")
+                error.kind_of(ErrorKind::OutOfRange).because("offset and length pass the end of the largest file")
             }
             _ if errno.as_raw() == libc::ENODEV => error.kind_of(ErrorKind::Unsupported).because("it cannot be mapped"),
             _ => error,

@@ -8,10 +8,11 @@ use super::raw;
 use crate::error::{Errno, Error, ErrorKind, Result, keeping_errno};
 use crate::process::Generation;
 use core::fmt;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, linkat, openat, statat};
-use std::ffi::{CStr, CString, OsStr, OsString};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, linkat, openat, statat};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 /// Where the C library keeps them.
 const FOLDER: &str = "/dev/shm";
@@ -133,12 +134,11 @@ impl PosixObject {
         Ok(names)
     }
 
-    /// Whether the name still means this object.
+    /// Whether the name still means this object. Nothing is opened: that takes rights which the owner may lack, and may wait.
     fn is_named(&self) -> bool {
-        // Without opening it: that takes a descriptor and a right to the object, and may wait when somebody put a pipe there.
-        let now = statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW);
         let identity = |status: Stat| (status.st_dev, status.st_ino);
-        now.is_ok_and(|now| fstat(self).is_ok_and(|ours| identity(ours) == identity(now)))
+        let now = statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW).map(identity);
+        now.is_ok() && now == fstat(self).map(identity)
     }
 }
 
@@ -173,9 +173,12 @@ impl OwnedPosixObject {
     ///
     /// # Errors
     ///
-    /// As [`PosixObject::unlink`].
+    /// As [`PosixObject::unlink`]; [`NotFound`](ErrorKind::NotFound) also when the name means another object by now.
     pub fn unlink(self) -> Result<()> {
         let object = self.keep();
+        if !object.is_named() {
+            return Err(fault("shm_unlink", Errno::NOENT, &object.name));
+        }
         raw::shm_unlink(&object.name).map_err(|errno| fault("shm_unlink", errno, &object.name))
     }
 
@@ -256,8 +259,9 @@ impl PosixOptions {
     ///
     /// [`NotFound`](ErrorKind::NotFound) unless one is to be created, [`AlreadyExists`](ErrorKind::AlreadyExists) with
     /// `create_new`, [`PermissionDenied`](ErrorKind::PermissionDenied), [`LimitReached`](ErrorKind::LimitReached) without
-    /// room, [`InvalidInput`](ErrorKind::InvalidInput) for a name that is not a slash and 1 to 254 bytes without one, for
-    /// more than nine mode bits, and for creating what is read-only.
+    /// room, [`OutOfMemory`](ErrorKind::OutOfMemory), [`InvalidInput`](ErrorKind::InvalidInput) for a name that is not 1 to 254
+    /// bytes without a slash (one before them may be left out), for more than nine mode bits, for creating what is read-only,
+    /// and when the name is that of something else.
     pub fn open(self, name: &str, size: u64) -> Result<PosixObject> {
         let name = checked_name("shm_open", name)?;
         let creates = self.create || self.create_new;
@@ -284,12 +288,14 @@ impl PosixOptions {
 
     fn find(self, name: &CString) -> Result<PosixObject> {
         let access = if self.read_only { libc::O_RDONLY } else { libc::O_RDWR };
-        // Everybody may put things into the folder: opening a pipe there would wait for its other end.
+        // Without waiting: anybody may have put a FIFO there.
         let descriptor = raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0)
             .map_err(|errno| fault("shm_open", errno, name))?;
-        if !object::facts(descriptor.as_fd())?.is_regular() {
-            let reason = "what has this name is not a shared memory object";
-            return Err(Error::invalid("shm_open", reason).without_errno().about(format!("{name:?}")));
+        let kind = fstat(&descriptor).map(|status| FileType::from_raw_mode(status.st_mode));
+        if kind != Ok(FileType::RegularFile) {
+            return Err(Error::invalid("shm_open", "what has this name is no shared memory object")
+                .without_errno()
+                .about(format!("{name:?}")));
         }
         Ok(PosixObject { descriptor, name: name.clone() })
     }
@@ -309,21 +315,25 @@ impl PosixOptions {
 }
 
 /// Where the object of this name is.
-fn path(name: &CStr) -> OsString {
-    OsString::from_vec([FOLDER.as_bytes(), name.to_bytes()].concat())
+fn path(name: &CString) -> PathBuf {
+    let bytes = [FOLDER.as_bytes(), name.as_bytes()].concat();
+    PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// A name as the C library takes it.
+/// A name with its slash, as the C library takes it; it takes one without, too.
 fn checked_name(call: &'static str, name: &str) -> Result<CString> {
     let refuse = || {
-        Error::invalid(call, "a name is a slash and 1 to 254 bytes without slash and zero byte, and not . or ..")
-            .about(format!("name {name:?}"))
+        Error::invalid(
+            call,
+            "a name is 1 to 254 bytes without slash and zero byte, with or without a slash before, and not . or ..",
+        )
+        .about(format!("name {name:?}"))
     };
-    let rest = name.strip_prefix('/').ok_or_else(refuse)?;
+    let rest = name.strip_prefix('/').unwrap_or(name);
     if rest.is_empty() || rest.len() > 254 || rest.contains('/') || rest == "." || rest == ".." {
         return Err(refuse());
     }
-    CString::new(name).map_err(|_| refuse())
+    CString::new(format!("/{rest}")).map_err(|_| refuse())
 }
 
 #[cold]

@@ -63,6 +63,8 @@ pub(super) struct Mapped {
     /// Guard bytes before them.
     before: usize,
     page: usize,
+    /// Whether the pages are locked into memory for as long as they are mapped.
+    locked: bool,
 }
 
 // SAFETY: a mapping belongs to the process and not to a thread; who uses its memory sees to the rules of that.
@@ -92,6 +94,7 @@ impl Mapped {
             after: guard,
             before: guard,
             page: request.page,
+            locked: false,
         })
     }
 
@@ -109,7 +112,8 @@ impl Mapped {
         let flags = request.flags | mman::MAP_FIXED;
         // SAFETY: as the caller says.
         let base = unsafe { map_raw(address, pages, request.protection, flags, request.descriptor(), position) }?;
-        Ok(Self { base, total: pages, offset: 0, len: request.len, after: 0, before: 0, page: request.page })
+        let len = request.len;
+        Ok(Self { base, total: pages, offset: 0, len, after: 0, before: 0, page: request.page, locked: false })
     }
 
     /// The first byte asked for.
@@ -149,7 +153,7 @@ impl Mapped {
             return Err(Errno::INVAL);
         }
         let from = (self.offset + range.start) / self.page * self.page;
-        let to = (self.offset + range.end).next_multiple_of(self.page).max(from);
+        let to = if range.is_empty() { from } else { (self.offset + range.end).next_multiple_of(self.page) };
         debug_assert!(from >= self.before && to <= self.total - self.after);
         // SAFETY: `from` is inside the mapping.
         let start = unsafe { self.base.add(from) };
@@ -176,12 +180,12 @@ impl Mapped {
             return Err(self);
         }
         let (base, total, len, page) = (self.base, self.total, self.len, self.page);
-        let (before, after, offset) = (self.before, self.after, self.offset);
+        let (before, after, offset, locked) = (self.before, self.after, self.offset, self.locked);
         core::mem::forget(self);
         // SAFETY: `cut` is inside the mapping.
         let middle = unsafe { base.add(cut) };
-        let low = Self { base, total: cut, offset, len: at, after: 0, before, page };
-        let high = Self { base: middle, total: total - cut, offset: 0, len: len - at, after, before: 0, page };
+        let low = Self { base, total: cut, offset, len: at, after: 0, before, page, locked };
+        let high = Self { base: middle, total: total - cut, offset: 0, len: len - at, after, before: 0, page, locked };
         Ok((low, high))
     }
 
@@ -226,6 +230,18 @@ impl Mapped {
         let (start, len) = self.pages_of(&(0..self.len))?;
         // SAFETY: locking pages changes neither contents nor access.
         done(unsafe { mman::mlock2(start, len, flags) })
+    }
+
+    /// Locks all pages into memory for as long as they are mapped.
+    pub(super) fn lock_for_good(&mut self) -> Raw<()> {
+        self.lock(0)?;
+        self.locked = true;
+        Ok(())
+    }
+
+    /// Whether [`lock_for_good`](Self::lock_for_good) was called.
+    pub(super) const fn is_locked(&self) -> bool {
+        self.locked
     }
 
     pub(super) fn unlock(&self) -> Raw<()> {
@@ -279,7 +295,10 @@ fn map_at(address: usize, len: usize, request: &Request<'_>, position: libc::off
     Err(Errno::EXIST)
 }
 
-/// Reserves room for the pages and the guards, and maps the pages into its middle.
+/// Reserves room for the pages and the guards, and moves the pages into its middle.
+///
+/// The pages are mapped elsewhere first. Mapped into the middle at once, a refusal could come after the kernel has taken the
+/// middle of the reservation away: another thread may own those addresses by the time the rest is given back.
 fn map_guarded(guard: usize, len: usize, request: &Request<'_>, position: libc::off_t) -> Raw<NonNull<u8>> {
     let total = len + 2 * guard;
     let reserved = Request {
@@ -288,20 +307,37 @@ fn map_guarded(guard: usize, len: usize, request: &Request<'_>, position: libc::
         object: None,
         ..*request
     };
-    let base = match request.address {
-        Some(address) => map_at(address.checked_sub(guard).ok_or(Errno::INVAL)?, total, &reserved, 0)?,
-        None => map_anywhere(total, &reserved, 0)?,
+    let pages = map_anywhere(len, request, position)?;
+    let reserved = match request.address {
+        Some(address) => {
+            address.checked_sub(guard).ok_or(Errno::INVAL).and_then(|low| map_at(low, total, &reserved, 0))
+        }
+        None => map_anywhere(total, &reserved, 0),
     };
-    let middle = base.addr().get() + guard;
-    let flags = request.flags | mman::MAP_FIXED;
-    // SAFETY: the range is the middle of the reservation just made, which nothing uses.
-    let mapped = unsafe { map_raw(middle, len, request.protection, flags, request.descriptor(), position) };
-    if let Err(errno) = mapped {
-        // SAFETY: the reservation was just made and nothing uses it.
-        unsafe { mman::munmap(base.as_ptr().cast(), total) };
-        return Err(errno);
+    let moved = reserved.and_then(|base| {
+        // SAFETY: the reservation has a guard on either side of the middle.
+        let middle = unsafe { base.add(guard) };
+        // SAFETY: the pages and the reservation were just made, and nothing uses them.
+        unsafe { move_into(pages, len, middle) }.map(|()| base)
+    });
+    if moved.is_err() {
+        // SAFETY: the pages were just made and nothing uses them; they are where they were.
+        unsafe { mman::munmap(pages.as_ptr().cast(), len) };
     }
-    Ok(base)
+    moved
+}
+
+/// Moves whole mapped pages to `middle`, in place of what is there. Only a kernel out of memory refuses: then the
+/// reservation around stays, for it is not known any more how much of it is ours.
+///
+/// # Safety
+///
+/// `len` bytes are mapped at either place, and nothing uses them.
+unsafe fn move_into(pages: NonNull<u8>, len: usize, middle: NonNull<u8>) -> Raw<()> {
+    let flags = mman::MREMAP_MAYMOVE | mman::MREMAP_FIXED;
+    let target: *mut c_void = middle.as_ptr().cast();
+    // SAFETY: as the caller says.
+    mapping(unsafe { mman::mremap(pages.as_ptr().cast(), len, len, flags, target) }).map(drop)
 }
 
 /// `mmap`.
@@ -328,22 +364,25 @@ fn mapping(result: *mut c_void) -> Raw<NonNull<u8>> {
     if result == mman::MAP_FAILED { Err(Errno::last()) } else { NonNull::new(result.cast()).ok_or(Errno::INVAL) }
 }
 
-/// Copies `source` to `target`, memory of this process that a store to might be a signal: here it is an error. Returns how
-/// many bytes arrived before that.
-pub(super) fn copy_in(source: &[u8], target: NonNull<u8>) -> Raw<usize> {
-    let local = libc::iovec { iov_base: source.as_ptr().cast_mut().cast(), iov_len: source.len() };
-    let remote = libc::iovec { iov_base: target.as_ptr().cast(), iov_len: source.len() };
-    // SAFETY: the kernel reads `source`, and writes mapped memory that the caller's mapping covers (`Mapped::at`), in no
+/// Copies the bytes of `source` from `from` on to `target + from`, memory of this process that a store to might be a signal:
+/// here it is an error. Returns how many bytes arrived before that, which may be fewer than there are.
+pub(super) fn copy_in(source: &[u8], target: NonNull<u8>, from: usize) -> Raw<usize> {
+    let rest = &source[from..];
+    let local = libc::iovec { iov_base: rest.as_ptr().cast_mut().cast(), iov_len: rest.len() };
+    let remote = libc::iovec { iov_base: target.as_ptr().wrapping_add(from).cast(), iov_len: rest.len() };
+    // SAFETY: the kernel reads `rest`, and writes mapped memory that the caller's mapping covers (`Mapped::at`), in no
     // stated order and at once visible, like another process would: nobody has a reference to it.
     let copied = unsafe { libc::process_vm_writev(own_pid(), &raw const local, 1, &raw const remote, 1, 0) };
     usize::try_from(copied).map_err(|_| Errno::last())
 }
 
-/// Copies `source`, memory of this process that a load from might be a signal, to `target`. Returns how many bytes arrived.
-pub(super) fn copy_out(source: NonNull<u8>, target: &mut [u8]) -> Raw<usize> {
-    let local = libc::iovec { iov_base: target.as_mut_ptr().cast(), iov_len: target.len() };
-    let remote = libc::iovec { iov_base: source.as_ptr().cast(), iov_len: target.len() };
-    // SAFETY: the kernel writes `target`, which is ours, and reads mapped memory.
+/// Copies from `source + from`, memory of this process that a load from might be a signal, to `target` from `from` on.
+/// Returns how many bytes arrived, which may be fewer than there are.
+pub(super) fn copy_out(source: NonNull<u8>, from: usize, target: &mut [u8]) -> Raw<usize> {
+    let rest = &mut target[from..];
+    let local = libc::iovec { iov_base: rest.as_mut_ptr().cast(), iov_len: rest.len() };
+    let remote = libc::iovec { iov_base: source.as_ptr().wrapping_add(from).cast(), iov_len: rest.len() };
+    // SAFETY: the kernel writes `rest`, which is ours, and reads mapped memory.
     let copied = unsafe { libc::process_vm_readv(own_pid(), &raw const local, 1, &raw const remote, 1, 0) };
     usize::try_from(copied).map_err(|_| Errno::last())
 }

@@ -18,11 +18,11 @@ mod neighbour {
 
     extern "C" fn after_an_instruction(_: i32) {
         let watched = WATCHED.load(Ordering::Relaxed);
-        for index in 0..LEN.load(Ordering::Relaxed) {
+        for (index, seen) in SEEN.iter().enumerate().take(LEN.load(Ordering::Relaxed)) {
             // SAFETY: `watch` was given so many bytes, which others may write.
             let byte = unsafe { &*watched.add(index) };
             if byte.swap(0, Ordering::Relaxed) != 0 {
-                SEEN[index].fetch_add(1, Ordering::Relaxed);
+                seen.fetch_add(1, Ordering::Relaxed);
             }
         }
     }

@@ -20,7 +20,7 @@ fn a_view_does_not_pass_the_end_of_its_memfd() {
     for result in [beyond.fixed(&memfd).map(drop), beyond.fixed_read_only(&memfd).map(drop)] {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().ends_with("beyond_end and sync are for files"), "{error}");
+        assert!(error.to_string().contains("beyond_end and sync are for files"), "{error}");
     }
     let memfd = memfd.freeze().unwrap();
     assert_eq!(beyond.frozen(&memfd).map(drop).unwrap_err().kind(), ErrorKind::InvalidInput);
