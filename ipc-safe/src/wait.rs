@@ -73,7 +73,7 @@ impl Backoff {
         if left.is_zero() {
             return Err(Errno::TIMEDOUT);
         }
-        self.round += 1;
+        self.round = self.round.saturating_add(1);
         if self.round <= Self::YIELDS {
             std::thread::yield_now();
         } else {

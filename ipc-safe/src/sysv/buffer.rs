@@ -154,7 +154,6 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> MessageBuffer<S> {
         &self.storage.as_ref()[..HEADER + self.len]
     }
 
-    #[inline]
     /// Copies a message by way of a vector that takes all of it.
     #[cold]
     fn copy_start(&mut self, id: c_int, index: c_long, flags: c_int) -> Raw<MessageType> {
@@ -167,6 +166,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> MessageBuffer<S> {
         Ok(kind)
     }
 
+    #[inline]
     fn receive_raw(&mut self, id: c_int, kind: c_long, flags: c_int) -> Raw<MessageType> {
         self.len = msg::receive(id, self.storage.as_mut(), kind, flags)?;
         Ok(self.message_type())

@@ -76,10 +76,13 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) without System V IPC, or when the kernel has no random numbers.
+    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) without System V IPC, or when the kernel has no random numbers;
+    /// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) where a sandbox forbids to look.
     pub fn random() -> Result<Self> {
         use rustix::rand::{GetRandomFlags, getrandom};
-        loop {
+        // Even with as many objects as can be, one try in ten thousand fails: a sandbox says that all keys are taken.
+        const ATTEMPTS: u32 = 64;
+        for _ in 0..ATTEMPTS {
             let mut bytes = [0; 4];
             getrandom(&mut bytes, GetRandomFlags::empty())
                 .map_err(|errno| Error::new("getrandom", Errno::from_raw(errno.raw_os_error())))?;
@@ -88,6 +91,7 @@ impl Key {
                 return Ok(key);
             }
         }
+        Err(Error::new("msgget", Errno::ACCES).because("every key that was tried is in use, or the sandbox says so"))
     }
 
     /// The number.
@@ -107,8 +111,9 @@ impl Key {
         use super::raw::{msg, sem, shm};
         let unused = |call, found| match found {
             Err(Errno::NOENT) => Ok(true),
-            Err(Errno::NOSYS) => Err(super::fault::on_get(call, Errno::NOSYS, self.0, "object")),
-            _ => Ok(false),
+            // An object that the caller may not use is one.
+            Ok(_) | Err(Errno::ACCES) => Ok(false),
+            Err(errno) => Err(super::fault::on_get(call, errno, self.0, "object")),
         };
         Ok(unused("msgget", msg::get(self.0, 0))?
             && unused("semget", sem::get(self.0, 0, 0))?

@@ -281,7 +281,7 @@ impl HugePages {
     fn flags(self) -> Result<c_int> {
         match self {
             Self::Default => Ok(SHM_HUGETLB),
-            Self::Size(size) if size.is_power_of_two() => {
+            Self::Size(size) if size.is_power_of_two() && size > 1 => {
                 Ok(SHM_HUGETLB | (size.ilog2().cast_signed() << SHM_HUGE_SHIFT))
             }
             Self::Size(size) => Err(Error::invalid("shmget", "the size of a huge page is a power of two")

@@ -386,14 +386,40 @@ impl SemaphoreSet {
 
     /// Gives a new set its values; by one operation where so many fit into one, which no other process can get between.
     fn initialise(self, values: &[u16]) -> Raw<()> {
-        match sem::operate(self.id, &initial_operations(values)) {
+        let additions = additions(values);
+        let added = match &additions[..] {
+            _ if values.len() > MOST_OPERABLE => Err(Errno::TOOBIG),
+            [] => return self.touch(),
+            _ => sem::operate(self.id, &additions),
+        };
+        match added {
             Err(Errno::TOOBIG) => {
                 let mut guarded = GuardedValues::new(values.len())?;
                 guarded.as_mut_slice().copy_from_slice(values);
                 sem::set_values(self.id, &mut guarded)?;
-                sem::operate(self.id, &touch(values[0]))
+                self.touch()
             }
             other => other,
+        }
+    }
+
+    /// An operation that changes nothing, to set the time. It never waits, whatever others do to the set, which they may have
+    /// found already.
+    fn touch(self) -> Raw<()> {
+        let first = |sem_op| sembuf { sem_num: 0, sem_op, sem_flg: IPC_NOWAIT as i16 };
+        match sem::operate(self.id, &[first(0)]) {
+            Err(Errno::AGAIN) => {} // it is not zero
+            other => return other,
+        }
+        loop {
+            match sem::operate(self.id, &[first(1), first(-1)]) {
+                Err(Errno::RANGE) => {} // it is at its highest
+                other => return other,
+            }
+            match sem::operate(self.id, &[first(-1), first(1)]) {
+                Err(Errno::AGAIN) => {} // and now it is zero
+                other => return other,
+            }
         }
     }
 }
@@ -433,18 +459,14 @@ pub(super) fn refused(object: Object, units: u16) -> Error {
     Error::new("semop", errno).on(object).about(format!("{units} units")).because(reason)
 }
 
-/// One operation for each value that is not zero; for none, one that always succeeds, to set the time.
-fn initial_operations(values: &[u16]) -> Vec<sembuf> {
+/// Semaphores that an operation can name: its index is a short.
+const MOST_OPERABLE: usize = 1 << 16;
+
+/// One operation for each value that is not zero.
+fn additions(values: &[u16]) -> Vec<sembuf> {
     let add =
         |(index, &value): (usize, &u16)| sembuf { sem_num: index as u16, sem_op: value.cast_signed(), sem_flg: 0 };
-    let operations: Vec<_> = values.iter().enumerate().filter(|(_, value)| **value != 0).map(add).collect();
-    if operations.is_empty() { touch(0) } else { operations }
-}
-
-/// Operations that change nothing and never wait on a set whose first value is `first`.
-fn touch(first: u16) -> Vec<sembuf> {
-    let change = |sem_op| sembuf { sem_num: 0, sem_op, sem_flg: 0 };
-    if first == 0 { vec![change(0)] } else { vec![change(-1), change(1)] }
+    values.iter().enumerate().filter(|(_, value)| **value != 0).map(add).collect()
 }
 
 /// How to find or make a [`SemaphoreSet`].
@@ -602,16 +624,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn initial_operations_add_what_is_not_zero() {
-        let operations = initial_operations(&[0, 5, 0, 1]);
+    fn additions_are_of_what_is_not_zero() {
+        let operations = additions(&[0, 5, 0, 1]);
         let pairs: Vec<_> = operations.iter().map(|operation| (operation.sem_num, operation.sem_op)).collect();
         assert_eq!(pairs, [(1, 5), (3, 1)]);
-        assert_eq!(initial_operations(&[0, 0]).len(), 1);
+        assert!(additions(&[0, 0]).is_empty());
     }
 
     #[test]
-    fn a_touch_changes_nothing() {
-        assert_eq!(touch(0).iter().map(|operation| operation.sem_op).collect::<Vec<_>>(), [0]);
-        assert_eq!(touch(9).iter().map(|operation| operation.sem_op).sum::<i16>(), 0);
+    fn a_touch_changes_nothing_and_sets_the_time_whatever_the_value() {
+        for value in [0, 1, SemaphoreSet::MAX_VALUE] {
+            let id = sem::get(Key::PRIVATE.as_raw(), 1, 0o600).unwrap();
+            let set = SemaphoreSet { id }.into_owned();
+            sem::set_value(id, 0, c_int::from(value)).unwrap();
+            assert_eq!(set.status().unwrap().last_operation, None);
+            set.touch().unwrap();
+            assert_eq!(set.values().unwrap(), [value]);
+            assert!(set.status().unwrap().last_operation.is_some());
+        }
     }
 }
