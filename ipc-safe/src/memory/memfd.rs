@@ -9,6 +9,7 @@ use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
 use crate::shared::ReadOnly;
 use ipc_sys::mman;
 use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, ftruncate};
+use rustix::param::page_size;
 use rustix::system::sysinfo;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -335,7 +336,9 @@ impl MemfdOptions {
     fn huge_flags(&self) -> Result<u32> {
         match self.huge_pages {
             None => Ok(0),
-            Some(bytes) if bytes.is_power_of_two() => Ok(mman::MFD_HUGETLB | (bytes.ilog2() << mman::MFD_HUGE_SHIFT)),
+            Some(bytes) if bytes.is_power_of_two() && bytes > 1 => {
+                Ok(mman::MFD_HUGETLB | (bytes.ilog2() << mman::MFD_HUGE_SHIFT))
+            }
             Some(bytes) => Err(Error::invalid("memfd_create", "the size of a huge page is a power of two")
                 .about(format!("huge pages of {bytes} bytes"))),
         }
@@ -368,15 +371,14 @@ pub(super) fn set_size(object: BorrowedFd<'_>, size: u64) -> Result<()> {
     if size.saturating_sub(before) > memory() {
         return Err(fault("fallocate", rustix::io::Errno::NOMEM));
     }
-    ftruncate(object, size).map_err(|number| fault("ftruncate", number))?;
-    if size <= before {
-        return Ok(());
-    }
-    reserve(object, before, size - before).map_err(|number| {
-        // As it was: best effort, for an error that matters more.
+    // First the room, behind the end, then the size: one that cannot shrink must not grow when there is no room.
+    let grown = reserve(object, before, size).map_err(|number| fault("fallocate", number));
+    let sized = grown.and_then(|()| ftruncate(object, size).map_err(|number| fault("ftruncate", number)));
+    if sized.is_err() && size > before {
+        // As it was: the size has not changed, and this gives back what lies behind it.
         let _ = ftruncate(object, before);
-        fault("fallocate", number)
-    })
+    }
+    sized
 }
 
 /// Bytes of memory and swap that the machine has. Without a limit of the file system, the kernel would try to find more than
@@ -386,20 +388,19 @@ fn memory() -> u64 {
     (info.totalram as u64 + info.totalswap as u64).saturating_mul(u64::from(info.mem_unit))
 }
 
-/// Makes room, all at once, which fails at once where there is not enough; and in parts where signal handlers interrupt that,
-/// for the kernel then begins from the start again.
-fn reserve(object: BorrowedFd<'_>, offset: u64, len: u64) -> rustix::io::Result<()> {
-    const PART: u64 = 4 << 20;
-    let mut part = len;
-    let mut done = 0;
-    while done < len {
-        part = part.min(len - done);
-        match fallocate(object, FallocateFlags::empty(), offset + done, part) {
-            Err(rustix::io::Errno::INTR) => part = part.min(PART),
-            other => {
-                other?;
-                done += part;
-            }
+/// Makes room for the bytes between the two sizes. In parts where need be: a call that a signal handler interrupts gives back
+/// all that it had, so that one for everything might never come to its end.
+fn reserve(object: BorrowedFd<'_>, before: u64, after: u64) -> rustix::io::Result<()> {
+    let least = page_size() as u64;
+    let (mut offset, mut part) = (before, after.saturating_sub(before));
+    while offset < after {
+        let len = part.min(after - offset);
+        match fallocate(object, FallocateFlags::KEEP_SIZE, offset, len) {
+            Ok(()) => offset += len,
+            Err(rustix::io::Errno::INTR) => part = (part / 2).max(least),
+            // What `ftruncate` says of an object that is open for reading.
+            Err(rustix::io::Errno::BADF) => return Err(rustix::io::Errno::INVAL),
+            Err(other) => return Err(other),
         }
     }
     Ok(())
