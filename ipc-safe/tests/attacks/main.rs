@@ -4,7 +4,14 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+mod tools;
 
 mod addresses;
 mod copies;
 mod ends;
+mod ids;
+mod locks;
+mod names;
+mod sandbox;
+mod text;
+mod waits;
