@@ -1,10 +1,10 @@
 //! Pages that stay in memory.
 
-use super::raw::{self, Mapped};
+use super::raw::{self, Mapped, Raw};
 use crate::error::{Errno, Error, Result, keeping_errno};
 use crate::process::Generation;
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use ipc_sys::mman;
 
 /// The pages of a mapping, locked into memory until this value is dropped. See [`Mapping::lock`](super::Mapping::lock).
@@ -29,18 +29,27 @@ impl<'a> LockedPages<'a> {
 
 impl Drop for LockedPages<'_> {
     fn drop(&mut self) {
-        if self.locks.fetch_sub(1, Ordering::AcqRel) != 1 {
+        if self.locks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Neither fails for pages that are mapped and were locked; and unmapping them unlocks them too. In a forked child
+            // nothing is locked, unless the child locked it.
+            keeping_errno(|| unlock_last(self.locks, || self.mapped.unlock(), || self.mapped.lock(0)));
+        }
+    }
+}
+
+/// Unlocks for the last guard, and locks again for one that another thread made since the count was 0: its own lock may have
+/// come before this unlocking. Without a lock of this crate around both, which a forked child could find taken for ever.
+fn unlock_last(locks: &AtomicU32, unlock: impl Fn() -> Raw<()>, lock: impl Fn() -> Raw<()>) {
+    loop {
+        let _ = unlock();
+        if locks.load(Ordering::Acquire) == 0 {
             return;
         }
-        keeping_errno(|| {
-            // It cannot fail for pages that are mapped, and unmapping them unlocks them too. In a forked child it finds
-            // nothing locked, unless the child locked it.
-            let _ = self.mapped.unlock();
-            if self.locks.load(Ordering::Acquire) > 0 {
-                // Somebody came in between: what was just unlocked is theirs. There was room for it a moment ago.
-                let _ = self.mapped.lock(0);
-            }
-        });
+        let _ = lock();
+        // That guard may have ended meanwhile, and found nothing to unlock.
+        if locks.load(Ordering::Acquire) > 0 {
+            return;
+        }
     }
 }
 
@@ -82,6 +91,9 @@ pub struct LockedAll {
 /// How many [`LockedAll`] there are.
 static LOCKED_ALL: AtomicU32 = AtomicU32::new(0);
 
+/// What the last of them locked.
+static LAST_FLAGS: AtomicI32 = AtomicI32::new(0);
+
 /// Locks all pages of the process into memory, now or once they are used (`on_fault`), until the guard is dropped. The last
 /// of several guards unlocks, and with it every page that a [`LockedPages`] locked: the kernel has one switch.
 ///
@@ -99,9 +111,17 @@ pub fn lock_all(what: LockAll, on_fault: bool) -> Result<LockedAll> {
         LockAll::Future => mman::MCL_FUTURE,
         LockAll::CurrentAndFuture => mman::MCL_CURRENT | mman::MCL_FUTURE,
     };
-    // One that fails has locked nothing, and so has nothing to unlock.
-    raw::lock_all(flags | if on_fault { mman::MCL_ONFAULT } else { 0 }).map_err(|errno| fault("mlockall", errno))?;
-    LOCKED_ALL.fetch_add(1, Ordering::AcqRel);
+    let flags = flags | if on_fault { mman::MCL_ONFAULT } else { 0 };
+    let others = LOCKED_ALL.fetch_add(1, Ordering::AcqRel);
+    if let Err(errno) = raw::lock_all(flags) {
+        // The kernel refuses before it locks anything: unlocking would take the pages of other guards. Unless others ended
+        // meanwhile, and left it to this one.
+        if LOCKED_ALL.fetch_sub(1, Ordering::AcqRel) == 1 && others > 0 {
+            let _ = raw::unlock_all();
+        }
+        return Err(fault("mlockall", errno));
+    }
+    LAST_FLAGS.store(flags, Ordering::Release);
     Ok(LockedAll { made_in: Generation::current() })
 }
 
@@ -109,7 +129,8 @@ impl Drop for LockedAll {
     fn drop(&mut self) {
         if LOCKED_ALL.fetch_sub(1, Ordering::AcqRel) == 1 && self.made_in.is_current() {
             // `munlockall` has no reason to fail.
-            let _ = keeping_errno(raw::unlock_all);
+            let again = || raw::lock_all(LAST_FLAGS.load(Ordering::Acquire));
+            keeping_errno(|| unlock_last(&LOCKED_ALL, raw::unlock_all, again));
         }
     }
 }

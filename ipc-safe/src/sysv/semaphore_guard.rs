@@ -11,7 +11,8 @@ use core::fmt;
 ///   dies.
 /// - A forked child's copy gives nothing back: the units are the parent's.
 /// - Setting the value of the semaphore forgets what the kernel would give back, in every process, and nobody can ask
-///   whether that happened. Dropping the guard still adds its units, on top of the value set.
+///   whether that happened. Dropping the guard still adds its units, on top of the value set, until the process ends: then
+///   the kernel, which now counts too many given back, takes them away.
 /// - When the set is removed, dropping is silent.
 ///
 /// The undo belongs to the process, not to the thread, so a guard may be dropped in another thread; but not in one that left

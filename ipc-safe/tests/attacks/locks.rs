@@ -1,6 +1,7 @@
 //! Locked pages that somebody else's failure unlocks.
 
-use crate::support::fork;
+use crate::support::{fork, watchdog};
+use crate::tools::before_each;
 use ipc_safe::error::ErrorKind;
 use ipc_safe::memory::{Advice, LockAll, PrivateMemory, lock_all};
 
@@ -48,4 +49,16 @@ fn a_forgotten_guard_locks_until_the_end_of_the_mapping() {
     if let Ok(again) = again {
         assert!(!is_locked(&again));
     }
+}
+
+/// Pages that one thread locks while another one's guard is just being dropped are locked.
+#[test]
+fn a_lock_taken_while_another_one_ends_holds() {
+    let _watchdog = watchdog();
+    let memory = PrivateMemory::new(4096).unwrap();
+    let mut guard = None;
+    before_each(&[libc::SYS_munlock], |_| guard = Some(memory.lock().unwrap()), || drop(memory.lock().unwrap()));
+    assert!(is_locked(&memory));
+    drop(guard);
+    assert!(!is_locked(&memory));
 }

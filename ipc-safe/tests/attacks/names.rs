@@ -47,7 +47,7 @@ fn a_pipe_in_the_place_of_an_object_is_refused_at_once() {
     for read_only in [false, true] {
         let error = PosixObject::options().read_only(read_only).open(&name, 0).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().ends_with("what has this name is not a shared memory object"), "{error}");
+        assert!(error.to_string().ends_with("what has this name is no shared memory object"), "{error}");
     }
     let error = PosixObject::options().create_new(true).open(&name, 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
