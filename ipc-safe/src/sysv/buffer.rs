@@ -241,10 +241,12 @@ pub(super) mod sealed {
     impl Sealed for &mut Vec<u8> {
         fn receive(&mut self, id: c_int, kind: c_long, flags: c_int) -> Raw<MessageType> {
             const START: usize = 256;
+            // No message is longer: `kernel.msgmax` is an int.
+            const LONGEST: usize = c_int::MAX as usize;
             let mut capacity = Vec::capacity(self).saturating_sub(HEADER).max(START);
             loop {
                 match msg::receive_vec(id, self, capacity, kind, flags) {
-                    Err(Errno::TOOBIG) => capacity *= 2,
+                    Err(Errno::TOOBIG) if capacity < LONGEST => capacity *= 2,
                     other => return other.map(crate::sysv::message::received),
                 }
             }

@@ -81,9 +81,18 @@ impl Operations {
         &self.list
     }
 
-    /// The same, none of them waiting.
-    pub(super) fn without_waiting(&self) -> Vec<sembuf> {
-        self.list.iter().map(|operation| no_wait(*operation)).collect()
+    /// Lends `body` the same, none of them waiting: on the stack up to a few, on the heap beyond.
+    pub(super) fn without_waiting<T>(&self, body: impl FnOnce(&[sembuf]) -> T) -> T {
+        const FEW: usize = 16;
+        let mut few = [sembuf { sem_num: 0, sem_op: 0, sem_flg: 0 }; FEW];
+        match few.get_mut(..self.list.len()) {
+            Some(same) => {
+                same.copy_from_slice(&self.list);
+                same.iter_mut().for_each(|operation| *operation = no_wait(*operation));
+                body(same)
+            }
+            None => body(&self.list.iter().map(|operation| no_wait(*operation)).collect::<Vec<_>>()),
+        }
     }
 
     /// The units of the first operation that cannot be: 0, or more than one operation moves.

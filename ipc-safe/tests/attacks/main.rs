@@ -8,6 +8,7 @@ mod tools;
 
 mod addresses;
 mod copies;
+mod costs;
 mod ends;
 mod ids;
 mod locks;

@@ -84,6 +84,21 @@ pub(crate) fn before_each<T: Send>(
     })
 }
 
+/// How many of these system calls `body` makes, run in a thread.
+pub(crate) fn count(calls: &[libc::c_long], body: impl FnOnce() + Send) -> usize {
+    let mut most = 0;
+    let counted = [calls, &[libc::SYS_sched_yield]].concat();
+    before_each(
+        &counted,
+        |times| most = times,
+        || {
+            body();
+            std::thread::yield_now(); // one that is counted for certain
+        },
+    );
+    most
+}
+
 /// Waits for the next call that asks; `None` when there is nobody any more who could.
 fn next_call(listener: &OwnedFd) -> Option<u64> {
     loop {
