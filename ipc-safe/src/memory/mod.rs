@@ -8,6 +8,7 @@
 //! | a memfd that cannot shrink ([`FixedMemfd`]) | [`SharedMemory`] | as above |
 //! | a memfd that nobody can write ([`FrozenMemfd`]) | [`FrozenMemory`] | `&[u8]` |
 //! | a file, a [`Memfd`] that can shrink, a [`PosixObject`] | [`FileMapping`] | copies that fail where the file ends |
+//! | private, shared or wiped memory with a [`ProtectionKey`] | [`KeyedMemory`] | copies by a thread that holds an access |
 //!
 //! Each is a [`Mapping`], unmapped when dropped, whose rights are a type: [`ReadWrite`], [`ReadOnly`], [`ReadExecute`],
 //! [`NoAccess`], [`CopyOnWrite`]. [`MapOptions`] has the extras.
@@ -40,6 +41,7 @@ mod advice;
 pub mod backing;
 mod file;
 mod flush;
+mod keyed_memory;
 mod lock;
 mod mapping;
 mod memfd;
@@ -48,11 +50,13 @@ mod options;
 mod posix;
 mod process;
 mod protection;
+mod protection_key;
 mod raw;
 mod seals;
 
 pub use advice::{Advice, Hazard};
 pub use flush::Flushable;
+pub use keyed_memory::{KeyedAccess, KeyedMemory};
 pub use lock::{LockAll, LockedAll, LockedPages, lock_all};
 pub use mapping::{FileMapping, FrozenMemory, Mapping, PrivateMemory, SharedMemory, WipedMemory};
 pub use memfd::{FixedMemfd, FrozenMemfd, Memfd, MemfdOptions};
@@ -60,6 +64,7 @@ pub use options::MapOptions;
 pub use posix::{OwnedPosixObject, PosixObject, PosixOptions};
 pub use process::{RemoteAdvice, advise_process};
 pub use protection::{CopyOnWrite, NoAccess, Protection, ReadExecute, Readable, Rights, Writable};
+pub use protection_key::{KeyRights, Keyable, ProtectionKey};
 pub use seals::Seals;
 
 pub use crate::shared::{ReadOnly, ReadWrite};

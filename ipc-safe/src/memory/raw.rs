@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "the calls that map, change and unmap memory")]
 
 use crate::error::{Errno, keeping_errno};
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -464,6 +464,61 @@ pub(super) fn file_system(object: BorrowedFd<'_>) -> Raw<i64> {
     done(unsafe { libc::fstatfs(object.as_raw_fd(), status.as_mut_ptr()) })?;
     // SAFETY: the call succeeded, so the structure is written.
     Ok(unsafe { status.assume_init() }.f_type)
+}
+
+// Protection keys.
+
+/// `pkey_alloc`: a key, to whose memory this thread has no access.
+pub(super) fn pkey_alloc() -> Raw<c_int> {
+    // SAFETY: changes this thread's rights to memory with the new key, which no memory has.
+    let key = unsafe { mman::pkey_alloc(0, mman::PKEY_DISABLE_ACCESS) };
+    if key < 0 { Err(Errno::last()) } else { Ok(key) }
+}
+
+/// `pkey_free`.
+///
+/// # Safety
+///
+/// The key is the caller's, and memory that others use does not have it: the key can be given out again.
+pub(super) unsafe fn pkey_free(key: c_int) -> Raw<()> {
+    // SAFETY: as the caller says.
+    done(unsafe { mman::pkey_free(key) })
+}
+
+/// `pkey_set`: what the calling thread may do with memory that has the key.
+///
+/// # Safety
+///
+/// The key is allocated, so the processor has such a register. No reference of this thread into such memory needs more.
+pub(super) unsafe fn pkey_set(key: c_int, rights: c_uint) -> Raw<()> {
+    // SAFETY: as the caller says.
+    done(unsafe { mman::pkey_set(key, rights) })
+}
+
+/// `pkey_get`: what the calling thread may do with memory that has the key.
+///
+/// # Safety
+///
+/// The key is allocated, so the processor has such a register.
+pub(super) unsafe fn pkey_get(key: c_int) -> Raw<c_uint> {
+    // SAFETY: as the caller says; reading the register changes nothing.
+    let rights = unsafe { mman::pkey_get(key) };
+    c_uint::try_from(rights).map_err(|_| Errno::last())
+}
+
+impl Mapped {
+    /// Gives all pages but the guards a protection and a protection key.
+    ///
+    /// # Safety
+    ///
+    /// No reference into the memory is left that the protection or the key takes the ground from.
+    pub(super) unsafe fn protect_with_key(&self, protection: c_int, key: c_int) -> Raw<()> {
+        let Range { start, end } = self.pages();
+        // SAFETY: `start` is inside the mapping.
+        let first = unsafe { self.base.add(start) };
+        // SAFETY: the pages are ours; what the caller says about references.
+        done(unsafe { mman::pkey_mprotect(first.as_ptr().cast(), end - start, protection, key) })
+    }
 }
 
 #[cfg(test)]
