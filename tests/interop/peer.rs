@@ -3,6 +3,11 @@
 use crate::program::Running;
 use std::process::Command;
 
+/// Runs `tests/peers/map_peer.c` with these words.
+pub(crate) fn map(words: &str) -> Running {
+    start(env!("MAP_PEER"), words)
+}
+
 /// Runs `tests/peers/msg_peer.c` with these words.
 pub(crate) fn msg(words: &str) -> Running {
     start(env!("MSG_PEER"), words)
