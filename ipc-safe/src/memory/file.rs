@@ -145,6 +145,7 @@ impl<P: Readable> FileMapping<P> {
     ///
     /// [`Truncated`](ErrorKind::Truncated) when the file ends before that, with the bytes up to there in `target`;
     /// [`OutOfRange`](ErrorKind::OutOfRange) when the range leaves the mapping.
+    #[inline]
     pub fn read(&self, offset: usize, target: &mut [u8]) -> Result<()> {
         let call = "FileMapping::read";
         let start = self.place(call, offset, target.len())?;
@@ -157,6 +158,7 @@ impl<P: Readable> FileMapping<P> {
     }
 
     /// Reads the file, which is the same memory as a shared mapping of it.
+    #[inline]
     fn read_at(&self, offset: usize, target: &mut [u8]) -> raw::Raw<usize> {
         let Some((file, position)) = self.backing().place() else { return Ok(0) };
         raw::read_at(file.as_fd(), target, position.saturating_add(offset as u64))

@@ -23,6 +23,7 @@ impl<B: Flushable, P: Rights> Mapping<B, P> {
     ///
     /// [msync(2)](https://man7.org/linux/man-pages/man2/msync.2.html)
     #[doc(alias = "msync")]
+    #[inline]
     pub fn flush(&self) -> Result<()> {
         self.flush_range(..)
     }
@@ -32,6 +33,7 @@ impl<B: Flushable, P: Rights> Mapping<B, P> {
     /// # Errors
     ///
     /// As `flush`; [`OutOfRange`](crate::error::ErrorKind::OutOfRange) for bytes that are not in the mapping.
+    #[inline]
     pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
         self.sync(range, MS_SYNC)
     }
@@ -56,6 +58,7 @@ impl<B: Flushable, P: Rights> Mapping<B, P> {
         self.sync(.., MS_SYNC | MS_INVALIDATE)
     }
 
+    #[inline]
     fn sync(&self, range: impl RangeBounds<usize>, flags: i32) -> Result<()> {
         let range = self.range("msync", &range)?;
         self.mapped().flush(&range, flags).map_err(|errno| {

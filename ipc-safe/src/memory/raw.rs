@@ -17,6 +17,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 pub(super) type Raw<T> = Result<T, Errno>;
 
 /// 0 is success, -1 failure.
+#[inline]
 fn done(result: c_int) -> Raw<()> {
     if result == 0 { Ok(()) } else { Err(Errno::last()) }
 }
@@ -74,6 +75,7 @@ unsafe impl Sync for Mapped {}
 
 impl Mapped {
     /// Maps where nothing is mapped.
+    #[inline]
     pub(super) fn new(request: &Request<'_>) -> Raw<Self> {
         let slack = usize::try_from(request.offset % request.page as u64).map_err(|_| Errno::INVAL)?;
         let pages = request.len.checked_add(slack).and_then(|len| len.checked_next_multiple_of(request.page));
@@ -143,11 +145,13 @@ impl Mapped {
     }
 
     /// All pages but the guards, as offsets from `base`.
+    #[inline]
     const fn pages(&self) -> Range<usize> {
         self.before..self.total - self.after
     }
 
     /// The pages that hold the bytes of `range` (checked: inside `len`), as address and length.
+    #[inline]
     fn pages_of(&self, range: &Range<usize>) -> Raw<(*mut c_void, usize)> {
         if range.start > range.end || range.end > self.len {
             return Err(Errno::INVAL);
@@ -165,6 +169,7 @@ impl Mapped {
     /// # Safety
     ///
     /// No reference into the memory is left that the new protection takes the ground from.
+    #[inline]
     pub(super) unsafe fn protect(&self, protection: c_int) -> Raw<()> {
         let Range { start, end } = self.pages();
         // SAFETY: `start` is inside the mapping.
@@ -219,6 +224,7 @@ impl Mapped {
         done(unsafe { mman::madvise(start, len, advice) })
     }
 
+    #[inline]
     pub(super) fn flush(&self, range: &Range<usize>, flags: c_int) -> Raw<()> {
         let (start, len) = self.pages_of(range)?;
         // SAFETY: `msync` writes pages to their file and changes no memory.
@@ -260,6 +266,7 @@ impl Mapped {
     }
 
     /// The address of `offset`, when `len` bytes from there are inside.
+    #[inline]
     pub(super) fn at(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
         let inside = offset.checked_add(len).is_some_and(|end| end <= self.len);
         // SAFETY: `offset <= len`, so the result is inside the mapping or one past the bytes asked for.
@@ -268,6 +275,7 @@ impl Mapped {
 }
 
 impl Drop for Mapped {
+    #[inline]
     fn drop(&mut self) {
         keeping_errno(|| {
             // SAFETY: the pages are this value's; its end is the end of their use. An error (too many mappings to cut one in
@@ -277,6 +285,7 @@ impl Drop for Mapped {
     }
 }
 
+#[inline]
 fn map_anywhere(len: usize, request: &Request<'_>, position: libc::off_t) -> Raw<NonNull<u8>> {
     // SAFETY: without an address the kernel picks a free range.
     unsafe { map_raw(0, len, request.protection, request.flags, request.descriptor(), position) }
@@ -345,6 +354,7 @@ unsafe fn move_into(pages: NonNull<u8>, len: usize, middle: NonNull<u8>) -> Raw<
 /// # Safety
 ///
 /// With `MAP_FIXED`, nothing uses the memory in the range.
+#[inline]
 unsafe fn map_raw(
     address: usize,
     len: usize,
@@ -360,6 +370,7 @@ unsafe fn map_raw(
 }
 
 /// The result of `mmap` or `mremap`.
+#[inline]
 fn mapping(result: *mut c_void) -> Raw<NonNull<u8>> {
     if result == mman::MAP_FAILED { Err(Errno::last()) } else { NonNull::new(result.cast()).ok_or(Errno::INVAL) }
 }
@@ -392,6 +403,7 @@ fn own_pid() -> libc::pid_t {
 }
 
 /// `pread` into `target`: how many bytes, 0 past the end.
+#[inline]
 pub(super) fn read_at(descriptor: BorrowedFd<'_>, target: &mut [u8], offset: u64) -> Raw<usize> {
     let offset = libc::off_t::try_from(offset).map_err(|_| Errno::INVAL)?;
     // SAFETY: the kernel writes at most `target.len()` bytes to `target`.
