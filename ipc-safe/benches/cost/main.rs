@@ -10,6 +10,7 @@
 mod allocations;
 mod buffer;
 mod copies;
+mod mappings;
 mod measure;
 mod messages;
 mod segments;
@@ -28,15 +29,21 @@ fn main() -> ExitCode {
     let full = std::env::args().any(|argument| argument == "--bench");
     let time = if full { TIME_A_CASE } else { Duration::from_millis(10) };
 
-    let calls = messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases());
+    let calls =
+        messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases()).chain(mappings::cases());
     let calls = measure::run(calls.collect(), time);
     let copies = measure::run(copies::cases(), time / 2);
+    let mapped = measure::run(mappings::copies(), time / 2);
+    let files = measure::run(mappings::file_copies(), time / 2);
 
     measure::print("Calls", &calls);
     measure::print("Copies to and from shared memory, against `memcpy`", &copies);
+    measure::print("Copies to and from mapped shared memory, against `memcpy` on private memory", &mapped);
+    measure::print("Copies to and from mapped files, against the calls that do not fault", &files);
     timed::print(if full { 200 } else { 5 });
 
-    let missed: Vec<&Case> = calls.iter().chain(&copies).filter(|case| !case.passes()).collect();
+    let missed: Vec<&Case> =
+        calls.iter().chain(&copies).chain(&mapped).chain(&files).filter(|case| !case.passes()).collect();
     for case in &missed {
         eprintln!("missed: {}", case.describe());
     }
