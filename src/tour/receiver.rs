@@ -12,6 +12,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The receiver as the sender sees it. Killed and reaped when dropped.
@@ -32,6 +33,7 @@ impl Receiver {
         // Whatever happens in the child, it does not go on with what the sender was about to do.
         let life = Life { objects, file, unit, sender };
         let status = catch_unwind(AssertUnwindSafe(|| life.run()));
+        let _no_cleaning_under_way = ENDING.lock();
         std::process::exit(status.unwrap_or(101))
     }
 
@@ -100,8 +102,6 @@ impl Life<'_> {
         let names = self.objects.names();
         match self.outlive_nobody(&names).and_then(|()| self.receive()) {
             Ok(()) => 0,
-            // The other thread, which learns of that too, may have removed one object and not yet the next.
-            Err(_) if self.is_alone() => leave(&names),
             Err(failure) => {
                 // When the objects are gone, the sender removed them, and knows why.
                 if names.iter().all(Name::exists) {
@@ -141,7 +141,11 @@ impl Life<'_> {
     }
 }
 
+/// Held by the thread that ends the process: no other one may do so when it has removed one object and not yet the next.
+static ENDING: Mutex<()> = Mutex::new(());
+
 fn leave(names: &[Name]) -> ! {
+    let _others_wait = ENDING.lock();
     cancel(names);
     std::process::exit(128 + SIGTERM)
 }

@@ -30,7 +30,7 @@ fn messages_are_looked_at_and_stay() {
         assert_eq!(table, "INDEX  TYPE  LENGTH  TEXT\n    0     3       5  first\n    1     1       2  \\xfe\\u{0}\n");
         assert_eq!(ipc(&format!("peek {id} --index 1 --format raw")).output, b"\xfe\0");
         assert_eq!(ipc(&format!("peek {id} --index 0")).succeed(), "first\n");
-        let json = ipc(&format!("peek --key 42 --json")).json();
+        let json = ipc("peek --key 42 --json").json();
         assert_eq!(
             (&json[0]["text"], &json[1]["hex"], &json[1]["index"]),
             (&"first".into(), &"fe00".into(), &1.into())
