@@ -69,7 +69,7 @@ impl Failure {
 }
 
 /// The words of an error of the system, without its number.
-pub(crate) fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &impl Display) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
 }

@@ -1,7 +1,7 @@
 //! The first process of the PID namespace: everybody's last parent.
 
 use super::{namespace, supervise};
-use crate::failure::{Failure, Result, complain};
+use crate::failure::{Failure, Result, complain, reason};
 use crate::people;
 use ipc_safe::process::Pid;
 use rustix::process::{Signal, getpid, set_parent_process_death_signal};
@@ -30,10 +30,12 @@ impl InitArguments {
         if getpid() != Pid::INIT {
             return Err(Failure::usage("this is for \"ipc run\" only"));
         }
+        let failed = |errno| Failure::new(format!("preparing the first process: {}", reason(&errno)));
         // Should "ipc run" be killed, the namespace goes with it.
-        set_parent_process_death_signal(Some(Signal::KILL)).map_err(Failure::new)?;
-        let proc = namespace::own_proc().inspect_err(|errno| complain(format!("no /proc of its own: {errno}")));
-        namespace::give_up().map_err(Failure::new)?;
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
+        let proc =
+            namespace::own_proc().inspect_err(|errno| complain(format!("no /proc of its own: {}", reason(&errno))));
+        namespace::give_up().map_err(failed)?;
         let status = supervise::command(&self.command)?;
         if proc.is_ok() {
             // They need not be killed: when the first process of a PID namespace ends, the kernel kills all others.

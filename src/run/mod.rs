@@ -11,7 +11,7 @@ mod supervise;
 
 pub(crate) use init::{INIT, InitArguments, init};
 
-use crate::failure::{Failure, Result, complain};
+use crate::failure::{Failure, Result, complain, reason};
 use left::Left;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -83,15 +83,18 @@ impl Arguments {
         match namespace::isolate()? {
             namespace::Isolation::Complete => self.run_isolated(),
             namespace::Isolation::Refused(error) => {
-                complain(format!("no namespaces to be had ({error}): comparing the objects before and after instead"));
+                complain(format!(
+                    "no namespaces to be had ({}): comparing the objects before and after instead",
+                    reason(&error)
+                ));
                 self.run_compared()
             }
         }
     }
 
     fn run_isolated(&self) -> Result<u8> {
-        let private =
-            namespace::private_shm().inspect_err(|error| complain(format!("no /dev/shm of its own: {error}")));
+        let private = namespace::private_shm()
+            .inspect_err(|error| complain(format!("no /dev/shm of its own: {}", reason(&error))));
         let mut init = Command::new("/proc/self/exe");
         init.arg0("ipc").arg(INIT).arg("--").args(&self.command);
         let status = supervise::outside(&mut init)?;

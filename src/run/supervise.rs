@@ -70,7 +70,8 @@ pub(super) fn command(words: &[OsString]) -> Result<u8> {
 /// Runs the command without namespaces. Processes that it leaves running become children of this one, and are killed.
 pub(super) fn with_subreaper(words: &[OsString]) -> Result<u8> {
     let this = rustix::process::getpid();
-    set_child_subreaper(Some(this)).map_err(|errno| Failure::new(format!("becoming a subreaper: {errno}")))?;
+    set_child_subreaper(Some(this))
+        .map_err(|errno| Failure::new(format!("becoming a subreaper: {}", reason(&errno))))?;
     let status = command(words)?;
     let mut ended = Vec::new();
     loop {

@@ -49,5 +49,7 @@ fn bar(title: &'static str, total: u64) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
+    // Shown from the start, however soon the end is.
+    bar.tick();
     bar
 }

@@ -45,7 +45,7 @@ impl Receiver {
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         if self.status.is_none() {
             let waited = waitpid(Some(self.pid), WaitOptions::NOHANG)
-                .map_err(|errno| Failure::new(format!("waiting for the receiver: {errno}")))?;
+                .map_err(|errno| Failure::new(format!("waiting for the receiver: {}", reason(&errno))))?;
             self.status = waited.map(|(_, status)| ExitStatus::from_raw(status.as_raw()));
         }
         Ok(self.status)
