@@ -67,8 +67,8 @@ impl<P: Rights> FileMapping<P> {
         })
     }
 
-    /// How many bytes of `range` are before the end of the file. What is written behind it, up to the end of the page, is
-    /// not part of the file, and on some file systems comes to light when the file grows.
+    /// How many bytes of `range` are before the end of the file. What is behind it, up to the end of the page, is not part
+    /// of the file; what is written there comes to light on some file systems when the file grows.
     fn inside(&self, range: &Range<usize>) -> Result<usize> {
         Ok(self.available()?.saturating_sub(range.start).min(range.len()))
     }
@@ -190,8 +190,14 @@ impl<P: Readable> FileMapping<P> {
     ///
     /// That of the call; [`Truncated`](ErrorKind::Truncated) when the file ends at or before `offset`.
     pub fn write_to(&self, offset: usize, len: usize, descriptor: impl AsFd) -> Result<usize> {
-        let start = self.place("FileMapping::write_to", offset, len)?;
-        self.transfer("write", offset..offset + len, || raw::write_from(descriptor.as_fd(), start, len))
+        let call = "FileMapping::write_to";
+        let start = self.place(call, offset, len)?;
+        let range = offset..offset + len;
+        let inside = self.inside(&range)?;
+        if inside == 0 && len > 0 {
+            return Err(self.cut_short(call, &range, 0));
+        }
+        self.transfer("write", range, || raw::write_from(descriptor.as_fd(), start, inside))
     }
 
     fn transfer(

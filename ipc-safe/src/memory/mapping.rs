@@ -160,8 +160,7 @@ impl<B: Backing, P: Rights> Mapping<B, P> {
                 Ok((Self::of(low, below), Self::of(high, behind)))
             }
             Err(mapped) => {
-                let reason =
-                    format!("a mapping of {} bytes is cut at a multiple of {} inside", mapped.len(), mapped.page());
+                let reason = format!("a mapping of {} bytes is cut at the start of a page inside", mapped.len());
                 let error = Error::invalid("Mapping::split_at", reason).without_errno().about(format!("offset {at}"));
                 Err(Rejected::new(Self { mapped, backing, rights: PhantomData, locks }, error))
             }
@@ -192,7 +191,7 @@ impl<B: Backing, P: Rights> Mapping<B, P> {
                     Errno::AGAIN => {
                         error.kind_of(ErrorKind::OutOfMemory).because("more than may be locked (RLIMIT_MEMLOCK)")
                     }
-                    Errno::NOMEM => error.because(NO_ROOM),
+                    Errno::NOMEM | Errno::INVAL => error.kind_of(ErrorKind::OutOfMemory).because(NO_ROOM),
                     Errno::FAULT => error.because("advice for a part of it made several mappings of it, to the kernel"),
                     _ => error,
                 };

@@ -48,7 +48,7 @@ pub fn advise_process(process: impl AsFd, ranges: &[Range<usize>], advice: Remot
     raw::advise_process(process.as_fd(), &ranges, advice.as_raw()).map_err(|errno| {
         let error = Error::new("process_madvise", errno);
         match errno {
-            Errno::PERM => error.because("it takes the right to trace the process, and CAP_SYS_NICE"),
+            Errno::PERM | Errno::ACCES => error.because("it takes the right to trace the process, and CAP_SYS_NICE"),
             _ => error,
         }
     })
