@@ -67,7 +67,7 @@ fn options_of_another_kind_are_refused_and_nothing_is_made() {
             ("set --semaphores 0", "at least one semaphore"),
             ("set --values 32768", "at most 32767"),
             ("segment --size 0", "at least 1 byte"),
-            ("posix --name nameless --size 1", "a slash and 1 to 254 bytes"),
+            ("posix --name /a/b --size 1", "1 to 254 bytes without slash"),
         ] {
             ipc(&format!("make {words}")).fail(1, &[says]);
         }

@@ -121,7 +121,7 @@ fn seals_are_for_ever_and_refused_in_words() {
     isolated(|| {
         let memfd = Memfd::options().create(10).unwrap();
         memfd.add_seals(Seals::GROW).unwrap();
-        says(memfd.set_size(11), "ftruncate of 11 bytes: EPERM: a seal keeps its size");
+        says(memfd.set_size(11), "fallocate of 11 bytes: EPERM: a seal keeps its size");
         memfd.add_seals(Seals::SEAL).unwrap();
         says(
             memfd.add_seals(Seals::SHRINK),
@@ -282,7 +282,7 @@ fn a_memfd_open_for_reading_only_says_so() {
         let read_only = Memfd::try_from(OwnedFd::from(reopened(&memfd, libc::O_RDONLY))).unwrap();
         says(
             read_only.set_size(20),
-            "ftruncate of 20 bytes: EINVAL: it is not open for writing, or the size is above the largest of a file",
+            "fallocate of 20 bytes: EINVAL: it is not open for writing, or the size is above the largest of a file",
         );
         fails(read_only.add_seals(Seals::GROW), PermissionDenied, libc::EPERM);
         assert_eq!(size(&memfd), 10);
