@@ -16,7 +16,7 @@ fn mapped_at_zero() -> Option<String> {
 /// An address that is rounded down to 0 is refused: for who may map there, the kernel puts the segment at 0 and over
 /// whatever is in its way.
 ///
-/// R-SHM-05
+/// R-SHM-03
 #[test]
 fn an_attachment_is_not_rounded_down_to_address_0() {
     if !has_capability(CAP_SYS_RAWIO) {

@@ -54,7 +54,7 @@ fn allocates_nothing<T>(what: &str, mut body: impl FnMut() -> T) {
     drop(result);
 }
 
-/// R-ERR-04
+/// Nor do the outcomes that are frequent: nothing to receive, nothing to take, no time left.
 #[test]
 fn ordinary_calls_and_frequent_outcomes_allocate_nothing() {
     let set = SemaphoreSet::private(&[5, 0]).unwrap();

@@ -10,7 +10,7 @@ fn fixed(size: u64) -> FixedMemfd {
 
 /// Views end inside their object, whatever the options say: `beyond_end` is for files, which have none.
 ///
-/// R-MEM-04
+/// R-MAP-06
 #[test]
 fn a_view_does_not_pass_the_end_of_its_memfd() {
     let page = rustix::param::page_size();

@@ -82,7 +82,7 @@ fn a_set_with_more_semaphores_than_an_operation_can_name_has_its_values() {
 
 /// A segment of another size under an old id is attached with the size that it has.
 ///
-/// R-SHM-06
+/// R-KEY-12
 #[test]
 fn a_segment_that_was_replaced_is_attached_with_its_own_size() {
     in_namespace(|| {
@@ -107,6 +107,8 @@ fn a_segment_that_was_replaced_is_attached_with_its_own_size() {
 }
 
 /// Under `shm_rmid_forced` a segment goes with its last attachment, and what is attached stays whole.
+///
+/// R-SHM-14
 #[test]
 fn a_segment_that_is_removed_by_force_stays_while_it_is_attached() {
     in_namespace(|| {

@@ -11,8 +11,6 @@ fn is_locked(memory: &PrivateMemory) -> bool {
 }
 
 /// Locking everything, in vain, does not unlock what another guard holds.
-///
-/// R-MEM-09
 #[test]
 fn a_failed_lock_of_everything_unlocks_nothing() {
     fork(|| {

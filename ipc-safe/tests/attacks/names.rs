@@ -37,8 +37,6 @@ impl Drop for Trap {
 }
 
 /// A pipe under the name of an object makes nobody wait.
-///
-/// R-MEM-07
 #[test]
 fn a_pipe_in_the_place_of_an_object_is_refused_at_once() {
     let _watchdog = watchdog();

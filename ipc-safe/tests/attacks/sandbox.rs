@@ -9,8 +9,6 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// Where System V calls are refused, whatever the number, looking for a free key ends.
-///
-/// R-KEY-04
 #[test]
 fn a_random_key_is_not_looked_for_without_end() {
     let _watchdog = watchdog();
@@ -26,8 +24,6 @@ fn a_random_key_is_not_looked_for_without_end() {
 }
 
 /// A memfd that could not grow is as it was: it could not be made smaller again.
-///
-/// R-MEM-05
 #[test]
 fn a_fixed_memfd_that_finds_no_room_keeps_its_size() {
     fork(|| {

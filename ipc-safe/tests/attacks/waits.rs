@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Who makes a set is not made to wait for values that somebody else changes between its calls.
 ///
-/// R-SEM-02
+/// R-SEM-13
 #[test]
 fn making_a_set_does_not_wait_for_who_meddles_with_it() {
     let _watchdog = watchdog();
