@@ -1,8 +1,9 @@
 //! Memory past the end of its object, where an access would be a signal.
 
+use crate::tools::before_each;
 use ipc_safe::error::ErrorKind;
-use ipc_safe::memory::{FixedMemfd, FrozenMemfd, MapOptions, Memfd, ReadOnly, SharedMemory};
-use std::os::fd::OwnedFd;
+use ipc_safe::memory::{FileMapping, FixedMemfd, FrozenMemfd, MapOptions, Memfd, ReadOnly, ReadWrite, SharedMemory};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 fn fixed(size: u64) -> FixedMemfd {
     Memfd::options().create(size).unwrap().fix().unwrap()
@@ -61,4 +62,57 @@ fn a_descriptor_that_can_still_shrink_is_not_taken() {
     }
     let fixed = OwnedFd::from(fixed(page));
     assert!(FrozenMemfd::try_from(fixed).is_err(), "still writable");
+}
+
+/// A memfd that came open for reading is mapped for reading, and for nothing else.
+#[test]
+fn a_memfd_that_is_open_for_reading_cannot_be_written() {
+    let memfd = fixed(4096);
+    memfd.map().unwrap().bytes().fill(5);
+    let path = format!("/proc/self/fd/{}", memfd.as_raw_fd());
+    let received = FixedMemfd::try_from(OwnedFd::from(std::fs::File::open(path).unwrap())).unwrap();
+
+    assert_eq!(received.map().unwrap_err().kind(), ErrorKind::PermissionDenied);
+    assert!(received.grow(8192).is_err());
+    let memory = received.map_read_only().unwrap();
+    let rejected = memory.protect::<ReadWrite>().unwrap_err();
+    assert_eq!(rejected.error().kind(), ErrorKind::PermissionDenied);
+    assert_eq!(rejected.into_inner().bytes().load::<u8>(7).unwrap(), 5);
+    assert_eq!(memfd.size().unwrap(), 4096);
+}
+
+/// A file that loses and gains its end between any two calls makes errors and no signal.
+///
+/// R-MAP-06
+#[test]
+fn a_file_that_changes_between_two_calls_is_an_error_and_no_signal() {
+    let page = rustix::param::page_size();
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(4 * page as u64).unwrap();
+    let (mapping, copy) = (FileMapping::new(&file).unwrap(), FileMapping::copy_on_write(&file).unwrap());
+    copy.write(2 * page, b"ours").unwrap();
+    let calls = [libc::SYS_process_vm_writev, libc::SYS_process_vm_readv, libc::SYS_pread64, libc::SYS_fstat];
+    let change = |times: usize| file.set_len([0, 1, 3 * page as u64 + 5, 4 * page as u64][times % 4]).unwrap();
+
+    let results = before_each(&calls, change, || {
+        let mut target = vec![0; 4 * page];
+        (0..40)
+            .map(|_| {
+                let results = [
+                    mapping.write(page - 2, b"across"),
+                    mapping.read(0, &mut target),
+                    copy.read(0, &mut target),
+                    copy.write(3 * page, b"ours too"),
+                    mapping.write_to(page, 2 * page, std::fs::File::create("/dev/null").unwrap()).map(drop),
+                ];
+                results.into_iter().filter_map(Result::err).collect::<Vec<_>>()
+            })
+            .collect::<Vec<_>>()
+            .concat()
+    });
+
+    assert!(!results.is_empty());
+    for error in results {
+        assert!(matches!(error.kind(), ErrorKind::Truncated | ErrorKind::OutOfMemory), "{error}");
+    }
 }

@@ -39,9 +39,9 @@ fn a_set_that_grows_between_two_calls_stays_in_its_buffer() {
         let mut now = Some(small);
         let grow = |times: usize| {
             now.take();
-            now = Some(set_with_id(handle.id(), &vec![3; 1 + times % 4 * 5000]));
+            now = Some(set_with_id(handle.id(), &vec![3; 1 + times % 4 * 2100]));
         };
-        let values = before_each(&[libc::SYS_semctl], grow, || (0..20).map(|_| handle.values()).collect::<Vec<_>>());
+        let values = before_each(&[libc::SYS_semctl], grow, || (0..8).map(|_| handle.values()).collect::<Vec<_>>());
         for result in values {
             match result {
                 Ok(values) => assert!(values.iter().all(|&value| value == 3), "{values:?}"),
