@@ -77,6 +77,9 @@ pub type FrozenMemory = Mapping<Frozen, ReadOnly>;
 /// Where the file ends, an access is a signal: to a reader who holds a slice, any process that may write the file can send
 /// it. So bytes go in and out by calls that report it as an error, [`Truncated`](ErrorKind::Truncated).
 ///
+/// It keeps a descriptor of its own. When that is closed, the process loses its record locks (`fcntl`) on the file, as after
+/// any `close` of it; locks of the open file description stay.
+///
 /// With [`CopyOnWrite`](super::CopyOnWrite), what is written stays in this process; what is not written yet still shows
 /// later changes of the file.
 ///

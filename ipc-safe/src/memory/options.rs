@@ -88,6 +88,8 @@ impl MapOptions {
     }
 
     /// At this address, a multiple of the page size, where nothing is mapped.
+    ///
+    /// The stack of the main thread grows downwards as it is used: where a mapping is in its way, it is full.
     #[doc(alias = "MAP_FIXED_NOREPLACE")]
     pub const fn address(mut self, address: usize) -> Self {
         self.address = Some(address);

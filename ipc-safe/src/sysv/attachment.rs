@@ -159,6 +159,8 @@ impl AttachOptions {
     }
 
     /// At this address, which must be a multiple of the page size and have nothing mapped where the segment goes.
+    ///
+    /// The stack of the main thread grows downwards as it is used: where an attachment is in its way, it is full.
     pub const fn address(mut self, address: usize) -> Self {
         self.address = Some(address);
         self
