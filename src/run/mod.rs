@@ -82,11 +82,8 @@ impl Arguments {
         }
         match namespace::isolate()? {
             namespace::Isolation::Complete => self.run_isolated(),
-            namespace::Isolation::Refused(error) => {
-                complain(format!(
-                    "no namespaces to be had ({}): comparing the objects before and after instead",
-                    reason(&error)
-                ));
+            namespace::Isolation::Refused(why) => {
+                complain(format!("no namespaces to be had ({why}): comparing the objects before and after instead"));
                 self.run_compared()
             }
         }

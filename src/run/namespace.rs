@@ -1,6 +1,6 @@
 //! New namespaces for this process and its children.
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, reason};
 use rustix::io;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::{
@@ -14,7 +14,7 @@ pub(super) enum Isolation {
     /// This process has new IPC and mount namespaces, its next child is the first of a new PID namespace.
     Complete,
     /// The kernel, or whoever set up this container, does not want it.
-    Refused(io::Errno),
+    Refused(String),
 }
 
 const WANTED: UnshareFlags = UnshareFlags::NEWIPC.union(UnshareFlags::NEWPID).union(UnshareFlags::NEWNS);
@@ -24,7 +24,7 @@ pub(super) fn isolate() -> Result<Isolation> {
     let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
     if unshare(WANTED).is_err() {
         if let Err(errno) = unshare(WANTED.union(UnshareFlags::NEWUSER)) {
-            return Ok(Isolation::Refused(errno));
+            return Ok(Isolation::Refused(refusal(errno)));
         }
         // In the new user namespace everybody is who he was. Groups can be mapped only by who cannot change them.
         write("setgroups", "deny")?;
@@ -34,6 +34,13 @@ pub(super) fn isolate() -> Result<Isolation> {
         let _ = keep_mount_right();
     }
     Ok(Isolation::Complete)
+}
+
+fn refusal(errno: io::Errno) -> String {
+    match errno {
+        io::Errno::NOSPC | io::Errno::USERS => "there may be no more: /proc/sys/user/max_*_namespaces".into(),
+        errno => reason(&errno),
+    }
 }
 
 /// Sees to it that nothing that is mounted from here on shows outside.
