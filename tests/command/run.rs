@@ -7,6 +7,7 @@ use crate::support::{eventually, in_namespace, watchdog};
 use crate::terminal::on_terminal;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 /// A shell script under `ipc run` with these options.
@@ -18,13 +19,18 @@ fn run(options: &str, script: &str) -> Ran {
     ran(run_command(options, script))
 }
 
-/// Whether namespaces are to be had here; says so when not.
+/// Whether namespaces are to be had here, as unshare(1) finds; says so when not.
 fn has_namespaces() -> bool {
-    let isolated = run("", "exit 0").errors.is_empty();
-    if !isolated {
+    let unshare = |rights: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(rights).args(["--ipc", "--pid", "--fork", "--mount-proc", "true"]);
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    let to_be_had = unshare(&[]) || unshare(&["--map-root-user"]);
+    if !to_be_had {
         println!("skipped: no namespaces to be had");
     }
-    isolated
+    to_be_had
 }
 
 /// What was said on standard error, but for objects in `/dev/shm` that others made meanwhile: without namespaces they count.
@@ -127,16 +133,37 @@ fn ctrl_c_on_a_terminal_reaches_the_command_once_and_leaves_nothing() {
 }
 
 #[test]
+fn ctrl_c_is_not_passed_on_to_a_command_that_left_the_terminal() {
+    let _watchdog = watchdog();
+    for options in both_ways() {
+        let script = tempfile::NamedTempFile::new().unwrap();
+        let lines = "trap 'echo interrupted' INT; echo ready; read line; sleep 0.05; echo $line; exit 5";
+        std::fs::write(script.path(), lines).unwrap();
+        let words = format!("run {options} -- setsid bash {}", script.path().display());
+        let Some(mut terminal) = on_terminal(&words) else { return };
+        assert_eq!(terminal.line().trim_end(), "ready");
+        terminal.write("\x03");
+        terminal.write("typed\n");
+        let ended = terminal.end();
+        assert_eq!(ended.status.code(), Some(5), "{ended:?}");
+        assert!(ended.output.contains("typed") && !ended.output.contains("interrupted"), "{ended:?}");
+    }
+}
+
+#[test]
 fn the_command_has_namespaces_of_its_own() {
     let _watchdog = watchdog();
     if !has_namespaces() {
         return;
     }
     let here = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).unwrap().display().to_string();
-    let there = run("", "readlink /proc/self/ns/ipc /proc/self/ns/pid; echo $$; ls -A /dev/shm; id -u").succeed();
+    let files = std::fs::metadata("/dev/shm").unwrap().dev().to_string();
+    let script = "readlink /proc/self/ns/ipc /proc/self/ns/pid; stat -c %d /dev/shm; echo $$; ls -A /dev/shm; id -u";
+    let there = run("", script).succeed();
     let lines: Vec<_> = there.lines().collect();
-    assert_ne!((lines[0], lines[1]), (&*here("ipc"), &*here("pid")));
-    assert_eq!(lines[2..], ["2", &rustix::process::geteuid().as_raw().to_string()], "an empty /dev/shm, the same user");
+    assert!(lines[0] != here("ipc") && lines[1] != here("pid") && lines[2] != files, "{there}");
+    let user = rustix::process::geteuid().as_raw().to_string();
+    assert_eq!(lines[3..], ["2", &user], "the second process, an empty /dev/shm, the same user");
     // Its /proc shows its processes, and /dev/shm takes files of anybody.
     assert_eq!(
         run("", "cat /proc/1/cmdline | tr '\\0' ' ' | cut -d' ' -f1,2; stat -c %a /dev/shm").succeed(),

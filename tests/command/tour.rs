@@ -2,6 +2,7 @@
 
 use crate::command::{as_nobody, children, command_of, ipc, ran, runs, signal, start};
 use crate::program::Running;
+use crate::refused::refusing;
 use crate::support::{assert_nothing_left, eventually, in_namespace, set_sysctl, watchdog};
 use crate::terminal::on_terminal;
 use rustix::process::Signal;
@@ -139,6 +140,29 @@ fn a_mechanism_that_cannot_be_had_fails_alone() {
         assert_eq!(tour.text().matches("kernel.shmmni").count(), 2, "{}", tour.text());
         assert_eq!(tour.text().matches("intact").count(), 5, "{}", tour.text());
         assert_nothing_left();
+    });
+}
+
+#[test]
+fn what_is_left_behind_is_a_failure() {
+    in_namespace(|| {
+        let _watchdog = watchdog();
+        let file = file(b"hello");
+        #[cfg(target_arch = "x86_64")]
+        let unlinking = [libc::SYS_unlink, libc::SYS_unlinkat];
+        #[cfg(not(target_arch = "x86_64"))]
+        let unlinking = [libc::SYS_unlinkat];
+        let command =
+            crate::command::command(&format!("tour --json --only queue,file,posix {}", file.path().display()));
+        let tour = ran(refusing(command, &unlinking));
+
+        assert_eq!(tour.status.code(), Some(1), "{tour:?}");
+        assert!(tour.errors.ends_with("ipc: 2 of 3 mechanisms failed or left something behind\n"), "{tour:?}");
+        let json: Value = serde_json::from_str(tour.text()).unwrap();
+        let left = |row: usize| json["rows"][row]["left_behind"].as_array().unwrap();
+        assert_eq!((left(0).len(), left(1).len(), left(2).len()), (0, 1, 1), "{tour:?}");
+        std::fs::remove_file(left(1)[0].as_str().unwrap().strip_prefix("file ").unwrap()).unwrap();
+        ipc(&format!("remove posix {}", left(2)[0].as_str().unwrap().strip_prefix("POSIX object ").unwrap())).succeed();
     });
 }
 
