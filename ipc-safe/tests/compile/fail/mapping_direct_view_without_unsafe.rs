@@ -1,0 +1,9 @@
+//! The direct view of a file is unsafe.
+
+use ipc_safe::memory::Memfd;
+
+fn main() -> ipc_safe::Result<()> {
+    let mapping = Memfd::options().create(100)?.map()?;
+    let bytes = mapping.bytes_unchecked();
+    bytes.write(0, b"hello")
+}

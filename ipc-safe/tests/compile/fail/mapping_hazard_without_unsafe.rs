@@ -1,0 +1,8 @@
+//! Advice that changes contents is unsafe.
+
+use ipc_safe::memory::{Hazard, PrivateMemory};
+
+fn main() -> ipc_safe::Result<()> {
+    let memory = PrivateMemory::new(4096)?;
+    memory.advise_unchecked(.., Hazard::DontNeed)
+}

@@ -1,0 +1,10 @@
+//! Memory that others write is no slice.
+#![forbid(unsafe_code)]
+
+use ipc_safe::memory::MapOptions;
+
+fn main() -> ipc_safe::Result<()> {
+    let memory = MapOptions::new().private(100)?;
+    assert_eq!(memory[..4], [0; 4]);
+    Ok(())
+}
