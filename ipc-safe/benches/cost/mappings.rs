@@ -5,6 +5,7 @@
 
 use crate::{Bar, Case};
 use ipc_safe::memory::{FileMapping, FixedMemfd, Memfd, PrivateMemory, ReadOnly, SharedMemory};
+use ipc_safe::shared::SharedBytes;
 use std::fs::File;
 use std::hint::black_box;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -157,8 +158,8 @@ fn unmap(memory: *mut libc::c_void) {
 // Copies.
 
 const LARGEST: usize = 1 << 20;
-/// Room behind the largest copy for one that does not start at a page.
-const ROOM: usize = LARGEST + 4096;
+/// Room behind the largest copy for one that does not start at a page, and moves by up to a page.
+const ROOM: usize = LARGEST + 2 * 4096;
 
 /// Where a copy starts in the shared memory and in the private buffer.
 #[derive(Clone, Copy)]
@@ -174,8 +175,8 @@ const ODD: Starts = Starts { shared: 3, private: 6, name: "odd" };
 const MORE_ODD: Starts = Starts { shared: 29, private: 11, name: "more odd" };
 
 pub(crate) fn copies() -> Vec<Case> {
-    let memory = Rc::new(SharedMemory::new(ROOM).expect("shared memory"));
-    memory.bytes().fill(7); // The pages are there.
+    let memory = Box::leak(Box::new(SharedMemory::new(ROOM).expect("shared memory"))).bytes();
+    memory.fill(7); // The pages are there.
     let sizes = [
         (8, "8 B", Bar::None),
         (64, "64 B", Bar::Ratio(1.10)),
@@ -186,7 +187,7 @@ pub(crate) fn copies() -> Vec<Case> {
     let both = sizes.into_iter().flat_map(|size| [(size, ALIGNED), (size, ODD), (size, MORE_ODD)]);
     both.flat_map(|((len, name, bar), starts)| {
         let name = format!("{name}, {}", starts.name);
-        [read(len, &name, bar, starts, &memory), write(len, &name, bar, starts, &memory)]
+        [read(len, &name, bar, starts, memory), write(len, &name, bar, starts, memory)]
     })
     .collect()
 }
@@ -203,45 +204,72 @@ impl Buffer {
     }
 
     /// The bytes, of a length that the compiler does not know.
-    #[expect(clippy::mut_from_ref, reason = "the sides take turns")]
     fn bytes(&self) -> &mut [u8] {
-        // SAFETY: the buffer is never freed, and one call of one side at a time uses it.
-        unsafe { &mut *black_box(self.0) }
+        self.bytes_behind(0)
+    }
+
+    /// The bytes, that much further on, at most a page.
+    #[expect(clippy::mut_from_ref, reason = "the sides take turns")]
+    fn bytes_behind(&self, step: usize) -> &mut [u8] {
+        let len = hidden(self.0.len());
+        // SAFETY: the memory has room for that behind the buffer and is never freed, and one call of one side at a time uses
+        // it.
+        unsafe { std::slice::from_raw_parts_mut(self.0.cast::<u8>().add(step), len) }
     }
 }
 
+/// How far a copy moves on each time, in both memories: whether a short one is hindered by what lies at the same place of
+/// another page, a variable on the stack say, would else depend on the run.
+#[derive(Clone, Copy, Default)]
+struct Steps(usize);
+
+impl Steps {
+    fn next(&mut self) -> usize {
+        self.0 = (self.0 + 192) % 4096;
+        self.0
+    }
+}
+
+/// The value, of which the compiler knows nothing, nor what memory holds now. As `black_box`, but by way of a register and
+/// not of the stack.
+fn hidden(mut value: usize) -> usize {
+    // SAFETY: nothing is executed.
+    unsafe { std::arch::asm!("/* {} */", inout(reg) value, options(nostack, preserves_flags)) };
+    value
+}
+
 /// Out of shared memory; the libc side out of a private buffer in its place.
-fn read(len: usize, name: &str, bar: Bar, starts: Starts, memory: &Rc<SharedMemory>) -> Case {
+fn read(len: usize, name: &str, bar: Bar, starts: Starts, memory: SharedBytes<'static>) -> Case {
     let (private, stand_in) = (Buffer::new(starts.private, len), Buffer::new(starts.shared, len));
     let raw = || {
+        let mut steps = Steps::default();
         move || {
-            let target = private.bytes();
-            target.copy_from_slice(stand_in.bytes());
-            black_box(target);
+            let step = steps.next();
+            private.bytes_behind(step).copy_from_slice(stand_in.bytes_behind(step));
         }
     };
-    let memory = Rc::clone(memory);
+    let mut steps = Steps::default();
     let ours = move || {
-        let target = private.bytes();
-        black_box(&*memory).bytes().read(black_box(starts.shared), target).unwrap();
-        black_box(target);
+        let step = steps.next();
+        memory.read(hidden(starts.shared + step), private.bytes_behind(step)).unwrap();
     };
     Case::new(format!("read {name}, shared memory"), bar, raw, ours)
 }
 
 /// Into shared memory; the libc side into a private buffer in its place.
-fn write(len: usize, name: &str, bar: Bar, starts: Starts, memory: &Rc<SharedMemory>) -> Case {
+fn write(len: usize, name: &str, bar: Bar, starts: Starts, memory: SharedBytes<'static>) -> Case {
     let (private, stand_in) = (Buffer::new(starts.private, len), Buffer::new(starts.shared, len));
     let raw = || {
+        let mut steps = Steps::default();
         move || {
-            let target = stand_in.bytes();
-            target.copy_from_slice(private.bytes());
-            black_box(target);
+            let step = steps.next();
+            stand_in.bytes_behind(step).copy_from_slice(private.bytes_behind(step));
         }
     };
-    let memory = Rc::clone(memory);
+    let mut steps = Steps::default();
     let ours = move || {
-        black_box(&*memory).bytes().write(black_box(starts.shared), private.bytes()).unwrap();
+        let step = steps.next();
+        memory.write(hidden(starts.shared + step), private.bytes_behind(step)).unwrap();
     };
     Case::new(format!("write {name}, shared memory"), bar, raw, ours)
 }
