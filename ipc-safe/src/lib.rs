@@ -22,6 +22,7 @@
 //! | [`shared`] | memory that others write: bytes, plain values, records of atomics |
 //! | [`sysv`] | System V message queues, semaphore sets, shared memory segments, their listing and limits |
 //! | [`memory`] | mappings of private memory, shared memory, files, memfds with their seals, POSIX shared memory objects |
+//! | [`signal`] | signals, sets, masks, waiting, descriptors, sending |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -63,6 +64,7 @@ pub mod error;
 pub mod memory;
 pub mod process;
 pub mod shared;
+pub mod signal;
 pub mod sysv;
 mod wait;
 

@@ -42,6 +42,14 @@ pub(crate) fn uninterrupted<T>(
     }
 }
 
+/// The time as C has it; one that is too long for it is as long as can be.
+pub(crate) fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// Sleeps between two looks at a condition that nothing wakes us for: a few times not at all, then longer and longer, at
 /// most [`Backoff::LONGEST`], never past the deadline.
 #[derive(Debug)]

@@ -11,10 +11,12 @@
 //! assert!(made_in.is_current()); // and false in a child that `fork` makes from here
 //! ```
 
+mod child_status;
 mod generation;
 mod pid;
 mod raw;
 
+pub use child_status::ChildStatus;
 pub use generation::Generation;
 pub(crate) use pid::from_status;
-pub use pid::{Pid, is_alive};
+pub use pid::{Pid, getpid, is_alive};

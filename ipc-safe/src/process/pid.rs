@@ -1,6 +1,6 @@
 //! Process ids.
 
-pub use rustix::process::Pid;
+pub use rustix::process::{Pid, getpid};
 
 use rustix::io::Errno;
 use rustix::process::test_kill_process;

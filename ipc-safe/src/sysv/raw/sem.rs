@@ -1,6 +1,7 @@
 //! Semaphore sets.
 
 use super::{GuardedValues, Raw, done, returned};
+use crate::wait::timespec;
 use core::ffi::c_int;
 use ipc_sys::ipc::{IPC_INFO, IPC_RMID, IPC_SET, IPC_STAT};
 use ipc_sys::sem;
@@ -20,10 +21,7 @@ pub(in crate::sysv) fn operate(id: c_int, operations: &[sem::sembuf]) -> Raw<()>
 
 /// Applies the operations as one; waits at most so long.
 pub(in crate::sysv) fn operate_for(id: c_int, operations: &[sem::sembuf], time: Duration) -> Raw<()> {
-    let timeout = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    };
+    let timeout = timespec(time);
     let (first, len) = (operations.as_ptr().cast_mut(), operations.len());
     // SAFETY: the kernel reads `len` structures, although the prototype's pointer is not const, and one `timespec`, which
     // has the layout of libc's.

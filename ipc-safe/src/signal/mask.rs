@@ -1,0 +1,277 @@
+//! Blocking signals in the calling thread.
+
+use super::raw::{self, How};
+use super::{Signal, SignalSet};
+use crate::error::{Error, Result, keeping_errno};
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::rc::Rc;
+
+thread_local! {
+    /// The layer of the calling thread, once a guard needed one.
+    static CURRENT: RefCell<Option<Rc<Layer>>> = const { RefCell::new(None) };
+}
+
+/// What the guards of a thread did to its mask. A scope that changes the mask has a layer of its own: what its guards do ends
+/// with it.
+#[derive(Debug)]
+struct Layer {
+    /// How many guards block each signal.
+    counts: [Cell<u32>; 64],
+    /// The signals that were not blocked before the first guard.
+    added: Cell<SignalSet>,
+    /// Those that the last guard let go of while a scope above this layer was running.
+    owed: Cell<SignalSet>,
+}
+
+impl Layer {
+    fn new() -> Self {
+        let none = || Cell::new(SignalSet::empty());
+        Self { counts: [const { Cell::new(0) }; 64], added: none(), owed: none() }
+    }
+
+    /// The layer of the calling thread, made when there is none.
+    fn current() -> Rc<Self> {
+        let layer = || Rc::new(Self::new());
+        // Where the thread's locals are gone, it ends: a layer of its own serves the guard.
+        CURRENT
+            .try_with(|current| Rc::clone(current.borrow_mut().get_or_insert_with(layer)))
+            .unwrap_or_else(|_| layer())
+    }
+
+    /// Puts another layer in place; returns the one that was there.
+    fn replace(layer: Option<Rc<Self>>) -> Option<Rc<Self>> {
+        CURRENT.try_with(|current| current.replace(layer)).unwrap_or(None)
+    }
+
+    fn is_current(&self) -> bool {
+        let is_this = |current: &RefCell<Option<Rc<Self>>>| {
+            current.borrow().as_ref().is_some_and(|current| core::ptr::eq(Rc::as_ptr(current), self))
+        };
+        CURRENT.try_with(is_this).unwrap_or(false)
+    }
+
+    fn count(&self, signal: Signal) -> &Cell<u32> {
+        // A signal is 1 to 64.
+        &self.counts[signal.as_raw() as usize - 1]
+    }
+
+    /// Counts a guard. `before` is the mask that it found.
+    fn enter(&self, signals: SignalSet, before: SignalSet) {
+        let mut first = SignalSet::empty();
+        for signal in signals {
+            let count = self.count(signal);
+            if count.get() == 0 {
+                first.insert(signal);
+            }
+            // Only forgotten guards get there; then the signal stays blocked.
+            count.set(count.get().saturating_add(1));
+        }
+        self.added.set(self.added.get() | (first - before));
+    }
+
+    /// Counts a guard out; the signals that are to be unblocked now.
+    fn leave(&self, signals: SignalSet) -> SignalSet {
+        let mut last = SignalSet::empty();
+        for signal in signals {
+            let count = self.count(signal);
+            if count.get() == 1 {
+                last.insert(signal);
+            }
+            count.set(count.get().saturating_sub(1));
+        }
+        let unblock = last & self.added.get();
+        self.added.set(self.added.get() - unblock);
+        unblock
+    }
+}
+
+/// Blocks signals in the thread that made it: they wait until the guard is dropped, or until they are
+/// [taken](Self::wait).
+///
+/// Guards count for each signal: several may block the same one, they may be dropped in any order, and the last one
+/// unblocks it, unless it was blocked before the first. Signals that came meanwhile are delivered while the last guard is
+/// dropped. The guard stays on its thread, and is released by a panic too. In a forked child the copy of the guard undoes the
+/// copy of the mask.
+///
+/// A mask belongs to a thread. To keep a signal away from all of them, block it in `main` before the first thread is started:
+/// threads begin with the mask of the one that starts them. So do programs that are executed;
+/// [`CommandMask`](super::CommandMask) gives them the mask that was there before the guards.
+///
+/// ```
+/// use ipc_safe::signal::{self, Signal, SignalSet};
+///
+/// let guard = SignalSet::from(Signal::USR1).block()?;
+/// signal::raise(Signal::USR1)?; // waits
+/// assert!(signal::pending()?.contains(Signal::USR1));
+/// assert_eq!(guard.try_wait()?.signal, Signal::USR1); // taken, without any handler
+/// drop(guard);
+/// # Ok::<(), ipc_safe::Error>(())
+/// ```
+///
+/// [pthread_sigmask(3)](https://man7.org/linux/man-pages/man3/pthread_sigmask.3.html)
+#[doc(alias = "pthread_sigmask")]
+#[doc(alias = "sigprocmask")]
+#[doc(alias = "sigblock")]
+#[doc(alias = "sighold")]
+#[must_use = "the signals are unblocked again when the guard is dropped"]
+pub struct MaskGuard {
+    layer: Rc<Layer>,
+    signals: SignalSet,
+}
+
+impl SignalSet {
+    /// Blocks these signals in the calling thread. [`KILL`](Signal::KILL) and [`STOP`](Signal::STOP) cannot be blocked and are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// Only where a system call filter forbids the call.
+    #[doc(alias = "SIG_BLOCK")]
+    pub fn block(self) -> Result<MaskGuard> {
+        let signals = self.maskable();
+        let layer = Layer::current();
+        let before = raw::change_mask(How::Block, signals).map_err(failed)?;
+        layer.enter(signals, before);
+        Ok(MaskGuard { layer, signals })
+    }
+
+    /// Runs `body` with these signals unblocked in the calling thread, and puts the mask back as it was. Signals that wait
+    /// are delivered at once.
+    ///
+    /// A guard that is made within ends with it, wherever it is moved to.
+    ///
+    /// # Errors
+    ///
+    /// Only where a system call filter forbids the call; then `body` did not run.
+    #[doc(alias = "SIG_UNBLOCK")]
+    #[doc(alias = "sigrelse")]
+    pub fn unblocked<R>(self, body: impl FnOnce() -> R) -> Result<R> {
+        scope(How::Unblock, self, body)
+    }
+
+    /// Runs `body` with exactly these signals blocked in the calling thread, and puts the mask back as it was.
+    ///
+    /// A guard that is made within ends with it, wherever it is moved to.
+    ///
+    /// # Errors
+    ///
+    /// Only where a system call filter forbids the call; then `body` did not run.
+    #[doc(alias = "SIG_SETMASK")]
+    #[doc(alias = "sigsetmask")]
+    pub fn as_mask<R>(self, body: impl FnOnce() -> R) -> Result<R> {
+        scope(How::Replace, self.maskable(), body)
+    }
+}
+
+impl MaskGuard {
+    /// The signals that it blocks.
+    #[must_use]
+    pub const fn signals(&self) -> SignalSet {
+        self.signals
+    }
+
+    /// Whether its signals are blocked: not while a scope runs that was entered after the guard was made, and not after the
+    /// scope that it was made in.
+    pub(super) fn is_in_effect(&self) -> bool {
+        self.layer.is_current()
+    }
+
+    /// Lets go of the signals, as dropping does.
+    ///
+    /// # Errors
+    ///
+    /// Only where a system call filter forbids the call.
+    pub fn restore(mut self) -> Result<()> {
+        let signals = core::mem::take(&mut self.signals);
+        self.layer.release(signals)
+    }
+}
+
+impl Layer {
+    /// Counts a guard out, and unblocks what nobody blocks any more.
+    fn release(&self, signals: SignalSet) -> Result<()> {
+        let unblock = self.leave(signals);
+        if unblock.is_empty() {
+            return Ok(());
+        }
+        if !self.is_current() {
+            self.owed.set(self.owed.get() | unblock);
+            return Ok(());
+        }
+        raw::change_mask(How::Unblock, unblock).map(drop).map_err(failed)
+    }
+}
+
+impl Drop for MaskGuard {
+    fn drop(&mut self) {
+        // It can fail only by a system call filter; nobody is there to be told.
+        let _ = keeping_errno(|| self.layer.release(self.signals));
+    }
+}
+
+impl fmt::Debug for MaskGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaskGuard").field("signals", &self.signals).finish()
+    }
+}
+
+/// Puts mask and layer back as they were when a scope began.
+struct Restore {
+    mask: SignalSet,
+    layer: Option<Rc<Layer>>,
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let owed = self.layer.as_ref().map_or(SignalSet::empty(), |layer| layer.owed.take());
+        Layer::replace(self.layer.take());
+        // As for the guards.
+        let _ = keeping_errno(|| raw::change_mask(How::Replace, self.mask - owed));
+    }
+}
+
+fn scope<R>(how: How, set: SignalSet, body: impl FnOnce() -> R) -> Result<R> {
+    let mask = raw::change_mask(how, set).map_err(failed)?;
+    let _restore = Restore { mask, layer: Layer::replace(None) };
+    Ok(body())
+}
+
+/// The signals that the calling thread blocks.
+///
+/// # Errors
+///
+/// Only where a system call filter forbids the call.
+#[doc(alias = "siggetmask")]
+pub fn blocked() -> Result<SignalSet> {
+    raw::mask().map_err(failed)
+}
+
+/// Sets the mask of a thread that has no guards yet.
+pub(super) fn begin_with(mask: SignalSet) {
+    // It fails only by a system call filter, which would have refused the guard of the thread that started this one.
+    let _ = raw::change_mask(How::Replace, mask.maskable());
+}
+
+/// The mask that the calling thread would have without its guards.
+pub(super) fn original() -> Result<SignalSet> {
+    let added =
+        CURRENT.try_with(|current| current.borrow().as_ref().map_or(SignalSet::empty(), |layer| layer.added.get()));
+    Ok(blocked()? - added.unwrap_or_default())
+}
+
+/// The signals that came and wait to be unblocked, for the calling thread or the whole process.
+///
+/// # Errors
+///
+/// Only where a system call filter forbids the call.
+///
+/// [sigpending(2)](https://man7.org/linux/man-pages/man2/sigpending.2.html)
+#[doc(alias = "sigpending")]
+pub fn pending() -> Result<SignalSet> {
+    raw::pending().map_err(|errno| Error::new("sigpending", errno))
+}
+
+fn failed(errno: crate::error::Errno) -> Error {
+    Error::new("pthread_sigmask", errno)
+}

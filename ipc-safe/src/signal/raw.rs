@@ -1,0 +1,166 @@
+//! The calls of `signal.h`, with checked arguments and the error number as the error.
+//!
+//! Each function is safe to call with any values of its parameter types, unless it is marked `unsafe`.
+#![expect(unsafe_code, reason = "the calls into the C library")]
+
+use super::{Signal, SignalSet};
+use crate::error::Errno;
+use crate::wait::timespec;
+use core::ffi::c_int;
+use core::mem::{MaybeUninit, size_of};
+use ipc_sys::signal as c;
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+/// The result of a call: what it returns, or the error number.
+pub(super) type Raw<T> = Result<T, Errno>;
+
+/// -1 is failure, anything else the result.
+fn returned(result: c_int) -> Raw<c_int> {
+    if result == -1 { Err(Errno::last()) } else { Ok(result) }
+}
+
+/// How a mask is changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    Block,
+    Unblock,
+    Replace,
+}
+
+/// A set as C has it: the kernel's 64 bits, and room that is not used.
+pub(super) fn to_c(set: SignalSet) -> c::sigset_t {
+    let mut c = c::sigset_t::default();
+    c.__val[0] = set.bits();
+    c
+}
+
+pub(super) fn from_c(set: &c::sigset_t) -> SignalSet {
+    SignalSet::from_bits(set.__val[0])
+}
+
+/// Changes the mask of the calling thread; returns what it was.
+#[inline]
+pub(super) fn change_mask(how: How, set: SignalSet) -> Raw<SignalSet> {
+    let how = match how {
+        How::Block => c::SIG_BLOCK,
+        How::Unblock => c::SIG_UNBLOCK,
+        How::Replace => c::SIG_SETMASK,
+    };
+    let set = to_c(set);
+    let mut old = c::sigset_t::default();
+    // SAFETY: reads one `sigset_t` and writes one.
+    match unsafe { c::pthread_sigmask(how as c_int, &raw const set, &raw mut old) } {
+        0 => Ok(from_c(&old)),
+        errno => Err(Errno::from_raw(errno)),
+    }
+}
+
+/// The mask of the calling thread.
+pub(super) fn mask() -> Raw<SignalSet> {
+    change_mask(How::Block, SignalSet::empty())
+}
+
+/// Lets the program of `command` begin with a mask.
+pub(super) fn set_child_mask(command: &mut Command, mask: SignalSet) {
+    let set = move || change_mask(How::Replace, mask).map(drop).map_err(std::io::Error::from);
+    // SAFETY: `set` runs between fork and exec, where only async-signal-safe calls are allowed: it makes one system call, and
+    // its error allocates nothing.
+    unsafe { command.pre_exec(set) };
+}
+
+/// What waits for the calling thread or the process to unblock it.
+pub(super) fn pending() -> Raw<SignalSet> {
+    let mut set = c::sigset_t::default();
+    // SAFETY: writes one `sigset_t`.
+    returned(unsafe { c::sigpending(&raw mut set) })?;
+    Ok(from_c(&set))
+}
+
+/// Takes a pending signal of the set, or waits for one: for ever, or at most so long.
+pub(super) fn wait(set: SignalSet, time: Option<Duration>) -> Raw<c::siginfo_t> {
+    let set = to_c(set);
+    let timeout = time.map(timespec);
+    let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    let mut info = MaybeUninit::<c::siginfo_t>::zeroed();
+    // SAFETY: reads one `sigset_t` and, unless it is null, one `timespec`, which has the layout of libc's; writes one
+    // `siginfo_t`.
+    returned(unsafe { c::sigtimedwait(&raw const set, info.as_mut_ptr(), timeout.cast()) })?;
+    // SAFETY: zeroed before the call, and integers and addresses all through: any bytes are a value.
+    Ok(unsafe { info.assume_init() })
+}
+
+/// Waits with another mask until a handler has run.
+pub(super) fn suspend(mask: SignalSet) {
+    let mask = to_c(mask);
+    // SAFETY: reads one `sigset_t`. The call always fails with EINTR.
+    unsafe { c::sigsuspend(&raw const mask) };
+}
+
+/// A descriptor that signals of the set are read from.
+pub(super) fn descriptor(set: SignalSet) -> Raw<OwnedFd> {
+    let set = to_c(set);
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: reads one `sigset_t`, which has the layout of libc's; -1 asks for a new descriptor.
+    let descriptor = returned(unsafe { libc::signalfd(-1, (&raw const set).cast(), flags) })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Reads one signal from a signal descriptor.
+pub(super) fn read(descriptor: BorrowedFd<'_>) -> Raw<libc::signalfd_siginfo> {
+    const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+    // SAFETY: writes at most SIZE bytes into a structure of that size.
+    let len = unsafe { libc::read(descriptor.as_raw_fd(), info.as_mut_ptr().cast(), SIZE) };
+    match len {
+        -1 => Err(Errno::last()),
+        // SAFETY: zeroed before the call, and integers all through: any bytes are a value.
+        _ => Ok(unsafe { info.assume_init() }),
+    }
+}
+
+/// Sends to a process (positive), the own group (0), everyone (-1) or another group (below -1).
+pub(super) fn kill(target: c_int, signal: c_int) -> Raw<()> {
+    // SAFETY: takes two integers.
+    returned(unsafe { c::kill(target, signal) }).map(drop)
+}
+
+/// Sends to a thread of a process.
+pub(super) fn kill_thread(process: c_int, thread: c_int, signal: c_int) -> Raw<()> {
+    // SAFETY: takes three integers.
+    returned(unsafe { c::tgkill(process, thread, signal) }).map(drop)
+}
+
+/// Sends to the calling thread.
+pub(super) fn raise(signal: Signal) -> Raw<()> {
+    // SAFETY: takes an integer. What the signal does was said by whoever installed its action.
+    match unsafe { c::raise(signal.as_raw()) } {
+        0 => Ok(()),
+        _ => Err(Errno::last()),
+    }
+}
+
+/// Sends with a value.
+pub(super) fn queue(process: c_int, signal: c_int, value: u64) -> Raw<()> {
+    let value = c::sigval { sival_ptr: core::ptr::without_provenance_mut(value as usize) };
+    // SAFETY: takes two integers and an address, which the kernel passes on and does not follow.
+    returned(unsafe { c::sigqueue(process, signal, value) }).map(drop)
+}
+
+/// All that a `siginfo_t` says beyond signal, error number and code, as the words that its union is made of.
+pub(super) const fn words(info: &c::siginfo_t) -> [c_int; 28] {
+    // SAFETY: a `siginfo_t` comes from `wait` or from the kernel: all its bytes are initialised, and any of them are integers.
+    unsafe { info._sifields._pad }
+}
+
+/// Sends to the process of a pid descriptor.
+pub(super) fn pidfd_send(process: BorrowedFd<'_>, signal: Signal) -> Raw<()> {
+    let no_info = core::ptr::null::<c::siginfo_t>();
+    // SAFETY: takes a descriptor, an integer, null for information of the kernel's own making, and no flags.
+    let result =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal.as_raw(), no_info, 0) };
+    if result == -1 { Err(Errno::last()) } else { Ok(()) }
+}
