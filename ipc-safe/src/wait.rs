@@ -1,6 +1,8 @@
 //! How long a call waits, and the two ways to sleep that the kernel does not offer as a call.
 
 use crate::error::{Errno, Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// How a call waits: what the suffix of its name says.
@@ -47,6 +49,40 @@ pub(crate) fn timespec(time: Duration) -> libc::timespec {
     libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
+/// Reads from a descriptor that does not block, and waits for it as `wait` says while there is nothing.
+pub(crate) fn read_when_ready<T>(
+    descriptor: BorrowedFd<'_>,
+    wait: Wait,
+    mut read: impl FnMut() -> core::result::Result<T, Errno>,
+) -> Result<T> {
+    loop {
+        match uninterrupted(wait, &mut read) {
+            Err(Errno::AGAIN) if !matches!(wait, Wait::No) => until_readable(descriptor, wait)?,
+            other => return other.map_err(|errno| Error::new("read", errno)),
+        }
+    }
+}
+
+/// Waits until there is something to read.
+fn until_readable(descriptor: BorrowedFd<'_>, wait: Wait) -> Result<()> {
+    const LONGEST: Timespec = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+    let ready = uninterrupted(wait, || {
+        let timeout = match wait {
+            Wait::Until(deadline) => {
+                Some(deadline.saturating_duration_since(Instant::now()).try_into().unwrap_or(LONGEST))
+            }
+            _ => None,
+        };
+        let mut descriptors = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+        rustix::event::poll(&mut descriptors, timeout.as_ref()).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+    });
+    match ready {
+        Ok(0) => Err(Error::new("poll", Errno::TIMEDOUT)),
+        Ok(_) => Ok(()),
+        Err(errno) => Err(Error::new("poll", errno)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Fork generations.
 
 use super::raw;
+use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The fork generation of a process: equal in all its threads, different in every process that it forks.
@@ -31,6 +32,19 @@ impl Generation {
     #[must_use]
     pub fn is_current(self) -> bool {
         self == Self::current()
+    }
+
+    /// The number: never 0.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// That the calling process is the one that made what this generation belongs to.
+    pub(crate) fn check(self, call: &'static str) -> Result<()> {
+        if self.is_current() {
+            return Ok(());
+        }
+        Err(Error::invalid(call, "it belongs to the process that this one was forked from"))
     }
 
     /// The generation of a process that has not asked yet.

@@ -58,6 +58,12 @@ unsafe impl<P: Plain + 'static> ShmSafe for Sequenced<P> {
     };
 }
 
+impl<P: Plain + Default> Default for Sequenced<P> {
+    fn default() -> Self {
+        Self::new(P::default())
+    }
+}
+
 impl<P: Plain> Sequenced<P> {
     /// How often a reader looks before it gives up.
     pub const ATTEMPTS: u32 = 64;

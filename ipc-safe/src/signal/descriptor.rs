@@ -4,11 +4,10 @@ use super::information::{Fields, Information};
 use super::raw;
 use super::{MaskGuard, SignalSet};
 use crate::error::{Errno, Error, Result};
-use crate::wait::{Wait, uninterrupted};
+use crate::wait::{Wait, read_when_ready};
 use core::marker::PhantomData;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A descriptor that is readable while one of its signals waits: for `poll` and all that is built on it.
 ///
@@ -104,37 +103,10 @@ impl SignalDescriptor<'_> {
         DescriptorSignals { descriptor: self }
     }
 
-    /// The descriptor is non-blocking: whoever wants to wait polls when there was nothing to read.
     fn take(&self, wait: Wait) -> Result<Information> {
-        loop {
-            match uninterrupted(wait, || raw::read(self.as_fd())) {
-                Ok(info) => {
-                    return Fields::of_descriptor(&info)
-                        .decode()
-                        .ok_or_else(|| Error::new("read", Errno::INVAL).because("the descriptor gave no signal"));
-                }
-                Err(Errno::AGAIN) if !matches!(wait, Wait::No) => self.poll(wait)?,
-                Err(errno) => return Err(Error::new("read", errno).about("a signal descriptor")),
-            }
-        }
-    }
-
-    /// Waits until there is a signal.
-    fn poll(&self, wait: Wait) -> Result<()> {
-        let ready = uninterrupted(wait, || {
-            let left = match wait {
-                Wait::Until(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
-                _ => None,
-            };
-            let timeout = left.map(|left| left.try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }));
-            let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::IN)];
-            poll(&mut descriptors, timeout.as_ref()).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
-        });
-        match ready {
-            Ok(0) => Err(Error::new("poll", Errno::TIMEDOUT)),
-            Ok(_) => Ok(()),
-            Err(errno) => Err(Error::new("poll", errno)),
-        }
+        let info = read_when_ready(self.as_fd(), wait, || raw::read_signal(self.as_fd()))?;
+        // The kernel gives only signals of the set, which are signals of this crate.
+        Fields::of_descriptor(&info).decode().ok_or_else(|| Error::new("read", Errno::INVAL))
     }
 }
 

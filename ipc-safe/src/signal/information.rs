@@ -5,6 +5,7 @@ use crate::error::Errno;
 use crate::process::{ChildStatus, Pid, from_status};
 use ipc_sys::signal::siginfo_t;
 use std::time::Duration;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A signal, and where it comes from.
 ///
@@ -147,25 +148,27 @@ pub enum Origin {
 }
 
 /// The members of a `siginfo_t` or `signalfd_siginfo` that mean something, depending on signal and code.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
 pub(super) struct Fields {
+    value: u64,
+    address: u64,
+    user_time: i64,
+    system_time: i64,
+    band: i64,
     pub(super) signal: i32,
-    pub(super) code: i32,
-    pub(super) errno: i32,
-    pub(super) pid: i32,
-    pub(super) uid: u32,
-    pub(super) value: u64,
-    pub(super) timer: i32,
-    pub(super) overruns: i32,
-    pub(super) status: i32,
-    pub(super) user_time: i64,
-    pub(super) system_time: i64,
-    pub(super) address: u64,
-    pub(super) band: i64,
-    pub(super) descriptor: i32,
-    pub(super) call_address: u64,
-    pub(super) call: i32,
-    pub(super) architecture: u32,
+    code: i32,
+    errno: i32,
+    pid: i32,
+    uid: u32,
+    timer: i32,
+    overruns: i32,
+    status: i32,
+    descriptor: i32,
+    call: i32,
+    architecture: u32,
+    /// So that there is no padding.
+    unused: u32,
 }
 
 impl Fields {
@@ -189,9 +192,9 @@ impl Fields {
             address: long(0),
             band: long(0).cast_signed(),
             descriptor: words[2],
-            call_address: long(0),
             call: words[2],
             architecture: words[3].cast_unsigned(),
+            unused: 0,
         }
     }
 
@@ -209,10 +212,11 @@ impl Fields {
             status: info.ssi_status,
             user_time: info.ssi_utime.cast_signed(),
             system_time: info.ssi_stime.cast_signed(),
-            address: info.ssi_addr,
+            // The call's address has a place of its own here; one of the two is zero.
+            address: info.ssi_addr | info.ssi_call_addr,
             band: i64::from(info.ssi_band.cast_signed()),
             descriptor: info.ssi_fd,
-            call_address: info.ssi_call_addr,
+            unused: 0,
             call: info.ssi_syscall,
             architecture: info.ssi_arch,
         }
@@ -253,7 +257,7 @@ impl Fields {
             Signal::CHLD => self.child(),
             Signal::IO => self.ready(),
             Signal::SYS => Origin::SystemCall {
-                address: self.call_address as usize,
+                address: self.address as usize,
                 number: self.call,
                 architecture: self.architecture,
             },

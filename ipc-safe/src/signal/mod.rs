@@ -23,23 +23,44 @@
 //!
 //! [signal(7)](https://man7.org/linux/man-pages/man7/signal.7.html)
 
+mod action;
+mod alternate_stack;
+mod broken_pipe;
 mod child;
+mod counter;
 mod descriptor;
+mod disposition;
+mod flag;
+mod handler;
 mod information;
+mod last;
 mod mask;
 mod number;
+mod pipe;
 mod raw;
 mod send;
 mod set;
+mod thread;
 mod value;
 mod wait;
+mod wakeup;
 
+pub use alternate_stack::AlternateStack;
+pub use broken_pipe::{BrokenPipe, without_broken_pipe};
 pub use child::{CommandMask, spawn};
+pub use counter::Counter;
 pub use descriptor::{DescriptorSignals, SignalDescriptor};
+pub use disposition::{Disposition, DispositionGuard};
+pub use flag::Flag;
+pub use handler::{Handler, HandlerFunction, HandlerOptions};
 pub use information::{Information, Origin, Sender};
+pub use last::LastSignal;
 pub use mask::{MaskGuard, blocked, pending};
 pub use number::{DefaultAction, Signal};
+pub use pipe::SignalPipe;
 pub use send::{abort, check, queue, raise, to_everyone, to_group, to_own_group, to_pidfd, to_process, to_thread};
 pub use set::{SignalSet, Signals};
+pub use thread::SignalThread;
 pub use value::Value;
 pub use wait::suspend;
+pub use wakeup::Wakeup;

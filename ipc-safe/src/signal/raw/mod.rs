@@ -3,7 +3,13 @@
 //! Each function is safe to call with any values of its parameter types, unless it is marked `unsafe`.
 #![expect(unsafe_code, reason = "the calls into the C library")]
 
-use super::{Signal, SignalSet};
+mod stack;
+mod table;
+
+pub(super) use stack::{Stack, free_alternate_stack, set_alternate_stack};
+pub(super) use table::{Change, LEVELS, install, remove};
+
+use super::{Disposition, Signal, SignalSet};
 use crate::error::Errno;
 use crate::wait::timespec;
 use core::ffi::c_int;
@@ -109,8 +115,15 @@ pub(super) fn descriptor(set: SignalSet) -> Raw<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// Reads from a descriptor that gives all of the buffer at once, or nothing.
+pub(super) fn read(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> Raw<()> {
+    // SAFETY: writes at most `buffer.len()` bytes into it.
+    let len = unsafe { libc::read(descriptor.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    if len == -1 { Err(Errno::last()) } else { Ok(()) }
+}
+
 /// Reads one signal from a signal descriptor.
-pub(super) fn read(descriptor: BorrowedFd<'_>) -> Raw<libc::signalfd_siginfo> {
+pub(super) fn read_signal(descriptor: BorrowedFd<'_>) -> Raw<libc::signalfd_siginfo> {
     const SIZE: usize = size_of::<libc::signalfd_siginfo>();
     let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
     // SAFETY: writes at most SIZE bytes into a structure of that size.
@@ -119,6 +132,46 @@ pub(super) fn read(descriptor: BorrowedFd<'_>) -> Raw<libc::signalfd_siginfo> {
         -1 => Err(Errno::last()),
         // SAFETY: zeroed before the call, and integers all through: any bytes are a value.
         _ => Ok(unsafe { info.assume_init() }),
+    }
+}
+
+/// Writes to a descriptor, in a handler too; whether all of it went.
+pub(super) fn write(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> bool {
+    // SAFETY: reads `bytes.len()` bytes from it.
+    let len = unsafe { libc::write(descriptor.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+    usize::try_from(len) == Ok(bytes.len())
+}
+
+/// The default action, as C has it.
+fn default_action() -> c::sigaction {
+    c::sigaction {
+        __sigaction_handler: c::sigaction_sigaction_handler { sa_handler: c::SIG_DFL },
+        sa_mask: c::sigset_t::default(),
+        sa_flags: 0,
+        sa_restorer: None,
+    }
+}
+
+/// What the process does about a signal.
+pub(super) fn disposition(signal: Signal) -> Raw<c::sigaction> {
+    let mut action = default_action();
+    // SAFETY: null changes nothing; writes one `sigaction`.
+    returned(unsafe { c::sigaction(signal.as_raw(), core::ptr::null(), &raw mut action) })?;
+    Ok(action)
+}
+
+/// Sets it. The handler is one of `table`, or one that was there before.
+fn set_disposition(signal: Signal, action: &c::sigaction) -> Raw<()> {
+    // SAFETY: reads one `sigaction`. Only `table` calls this: with a function of its own, which is async-signal-safe, with the
+    // default or nothing, or with what the kernel had before.
+    returned(unsafe { c::sigaction(signal.as_raw(), action, core::ptr::null_mut()) }).map(drop)
+}
+
+pub(super) fn describe(action: &c::sigaction) -> Disposition {
+    match action.sa_handler() {
+        c::SIG_DFL => Disposition::Default,
+        c::SIG_IGN => Disposition::Ignore,
+        _ => Disposition::Handler { mask: from_c(&action.sa_mask), restart: action.sa_flags & c::SA_RESTART != 0 },
     }
 }
 
