@@ -67,7 +67,7 @@ pub(crate) fn read_when_ready<T>(
 }
 
 /// Waits until there is something to read.
-fn until_readable(descriptor: BorrowedFd<'_>, wait: Wait) -> Result<()> {
+pub(crate) fn until_readable(descriptor: BorrowedFd<'_>, wait: Wait) -> Result<()> {
     const LONGEST: Timespec = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
     let ready = uninterrupted(wait, || {
         let timeout = match wait {

@@ -1,4 +1,6 @@
-//! Which process this is: fork generations, and whether another process lives.
+//! Which process this is: fork generations; whether another process lives; what happened to children.
+//!
+//! [`Children`] waits for some of them; [`signal::Reaper`](crate::signal::Reaper) looks after many.
 //!
 //! A guard for something that the whole system shares (an object's removal, a semaphore unit) must act in the process that
 //! made it and not in a forked copy. The process id cannot tell: it comes back in nested pid namespaces, and asking for it
@@ -12,11 +14,13 @@
 //! ```
 
 mod child_status;
+mod children;
 mod generation;
 mod pid;
 mod raw;
 
 pub use child_status::ChildStatus;
+pub use children::{ChildEvent, Children};
 pub use generation::Generation;
 pub(crate) use pid::from_status;
 pub use pid::{Pid, getpid, is_alive};

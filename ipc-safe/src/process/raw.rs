@@ -1,6 +1,11 @@
-//! The page that the kernel clears in a forked child.
-#![expect(unsafe_code, reason = "maps the page and lends its first word")]
+//! The page that the kernel clears in a forked child, and the call that waits for children.
+#![expect(unsafe_code, reason = "maps the page and lends its first word; the call into the C library")]
 
+use super::{ChildEvent, ChildStatus, Pid, from_status};
+use crate::error::Errno;
+use core::ffi::c_int;
+use core::fmt;
+use rustix::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// The word, [`UNSET`] before the first use. Not a `OnceLock`: a child forked while another thread initialises one would wait
@@ -68,4 +73,63 @@ fn wiped_on_fork() -> Option<&'static AtomicU64> {
     // the reference is good for ever. Only this reference reaches it. The kernel clears it only in a new child, before any
     // of the child's instructions run.
     Some(unsafe { &*page.cast::<AtomicU64>() })
+}
+
+/// The result of a call: what it returns, or the error number.
+pub(super) type Raw<T> = Result<T, Errno>;
+
+/// Which children are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Id<'fd> {
+    All,
+    Pid(Pid),
+    /// Those of the caller's own group when there is none.
+    Group(Option<Pid>),
+    Descriptor(BorrowedFd<'fd>),
+}
+
+impl fmt::Display for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("any child"),
+            Self::Pid(pid) => write!(f, "child {}", pid.as_raw_nonzero()),
+            Self::Group(Some(group)) => write!(f, "children of group {}", group.as_raw_nonzero()),
+            Self::Group(None) => f.write_str("children of the own group"),
+            Self::Descriptor(_) => f.write_str("the child of a pid descriptor"),
+        }
+    }
+}
+
+/// A `siginfo_t`, as the words that it is made of.
+#[repr(C, align(8))]
+struct Words([i32; 32]);
+
+/// Asks for an event of a child; `None` when `WNOHANG` is among the flags and there is none.
+pub(super) fn wait(id: Id<'_>, flags: c_int) -> Raw<Option<ChildEvent>> {
+    let (kind, number) = match id {
+        Id::All => (libc::P_ALL, 0),
+        Id::Pid(pid) => (libc::P_PID, pid.as_raw_nonzero().get()),
+        Id::Group(group) => (libc::P_PGID, group.map_or(0, |group| group.as_raw_nonzero().get())),
+        Id::Descriptor(descriptor) => (libc::P_PIDFD, descriptor.as_raw_fd()),
+    };
+    let mut info = Words([0; 32]);
+    // SAFETY: writes one `siginfo_t`: 128 bytes, aligned to 8, which `Words` are; any bytes are integers.
+    let result = unsafe { libc::waitid(kind, number.cast_unsigned(), (&raw mut info).cast(), flags) };
+    if result == -1 {
+        return Err(Errno::last());
+    }
+    Ok(event(&info.0))
+}
+
+/// What a `siginfo_t` of `SIGCHLD` says.
+fn event(words: &[i32; 32]) -> Option<ChildEvent> {
+    let [_, _, code, _, pid, uid, number, ..] = *words;
+    let status = match code {
+        libc::CLD_EXITED => ChildStatus::Exited(number),
+        libc::CLD_KILLED => ChildStatus::Killed { signal: number, core_dumped: false },
+        libc::CLD_DUMPED => ChildStatus::Killed { signal: number, core_dumped: true },
+        libc::CLD_CONTINUED => ChildStatus::Continued,
+        _ => ChildStatus::Stopped { signal: number },
+    };
+    Some(ChildEvent { pid: from_status(pid)?, uid: uid.cast_unsigned(), status })
 }
