@@ -298,7 +298,6 @@ fn ticks(ticks: i64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use ipc_sys::signal as c;
 
     #[test]

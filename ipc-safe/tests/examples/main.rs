@@ -3,6 +3,7 @@
 
 mod blackboard;
 mod mappings;
+mod children;
 mod messages;
 mod program;
 mod records;
