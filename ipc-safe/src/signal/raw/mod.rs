@@ -91,9 +91,15 @@ pub(super) fn wait(set: SignalSet, time: Option<Duration>) -> Raw<c::siginfo_t> 
     let timeout = time.map(timespec);
     let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     let mut info = MaybeUninit::<c::siginfo_t>::zeroed();
-    // SAFETY: reads one `sigset_t` and, unless it is null, one `timespec`, which has the layout of libc's; writes one
-    // `siginfo_t`.
-    returned(unsafe { c::sigtimedwait(&raw const set, info.as_mut_ptr(), timeout.cast()) })?;
+    // Not glibc's function: it says SI_USER where the kernel says SI_TKILL.
+    // SAFETY: reads the first eight bytes of a `sigset_t`, the set as the kernel has it, and, unless it is null, one
+    // `timespec`, whose two numbers are 64 bits each; writes one `siginfo_t`.
+    let taken = unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, info.as_mut_ptr(), timeout, size_of::<u64>())
+    };
+    if taken == -1 {
+        return Err(Errno::last());
+    }
     // SAFETY: zeroed before the call, and integers and addresses all through: any bytes are a value.
     Ok(unsafe { info.assume_init() })
 }
