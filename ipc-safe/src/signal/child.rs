@@ -31,7 +31,9 @@ pub trait CommandMask: sealed::Sealed {
     /// Begins with exactly these signals blocked.
     fn mask(&mut self, signals: SignalSet) -> &mut Self;
 
-    /// Begins with the mask that the calling thread has now, without what its guards block.
+    /// Begins with the mask that the calling thread has now, without what its guards block. What the thread blocked from
+    /// its start on, because a guard of the thread that started it blocked it, is not known to be a guard's: there
+    /// [`mask`](Self::mask) says what the program needs.
     ///
     /// # Errors
     ///

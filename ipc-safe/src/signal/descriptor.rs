@@ -50,7 +50,7 @@ impl MaskGuard {
     #[doc(alias = "signalfd")]
     pub fn descriptor(&self) -> Result<SignalDescriptor<'_>> {
         self.check("signalfd")?;
-        let descriptor = raw::descriptor(self.signals()).map_err(|errno| Error::new("signalfd", errno))?;
+        let descriptor = raw::descriptor(self.signals()).map_err(failed)?;
         Ok(SignalDescriptor { descriptor, signals: self.signals(), guard: PhantomData })
     }
 }
@@ -136,5 +136,14 @@ impl Iterator for DescriptorSignals<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.descriptor.read())
+    }
+}
+
+fn failed(errno: Errno) -> Error {
+    let error = Error::new("signalfd", errno);
+    match errno.as_raw() {
+        libc::EMFILE => error.because("the process has as many descriptors as it may (RLIMIT_NOFILE)"),
+        libc::ENFILE => error.because("the system has as many open files as it may (fs.file-max)"),
+        _ => error,
     }
 }

@@ -9,9 +9,12 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A signal, and where it comes from.
 ///
-/// Whoever may send this process a signal may send it with made-up information, except that only the kernel can make an
-/// [`Origin`] that is its own ([`Child`](Origin::Child), [`Fault`](Origin::Fault), [`Kernel`](Origin::Kernel), ...), and
-/// that [`Kill`](Origin::Kill) and [`Thread`](Origin::Thread) name their real sender.
+/// Whoever may send this process a signal may send it with made-up information. True are, unless this process sent it to
+/// itself:
+///
+/// - [`Child`](Origin::Child), [`Fault`](Origin::Fault), [`SystemCall`](Origin::SystemCall), [`Kernel`](Origin::Kernel), and
+///   [`Ready`](Origin::Ready) with a code above 0: only the kernel makes them;
+/// - the sender of [`Kill`](Origin::Kill) and [`Thread`](Origin::Thread), if it has a [`pid`](Sender::pid).
 ///
 /// [sigaction(2)](https://man7.org/linux/man-pages/man2/sigaction.2.html), "The `siginfo_t` argument"
 #[doc(alias = "siginfo_t")]
@@ -63,10 +66,12 @@ impl Information {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sender {
-    /// Its id, unless it is in a pid namespace that the receiver cannot see.
+    /// Its id, unless it is in a pid namespace that the receiver cannot see, or the kernel had no room to note it: at the
+    /// limit of pending signals a signal arrives as [`Kill`](Origin::Kill) of nobody.
     #[doc(alias = "si_pid")]
     pub pid: Option<Pid>,
-    /// Its real user id.
+    /// Its real user id. Without a [`pid`](Self::pid) it proves nothing: a sender that the kernel had no room to note has 0
+    /// here, as root has.
     #[doc(alias = "si_uid")]
     pub uid: u32,
 }
@@ -190,7 +195,8 @@ impl Fields {
             user_time: long(4).cast_signed(),
             system_time: long(6).cast_signed(),
             address: long(0),
-            band: long(0).cast_signed(),
+            // All events are in the lower half; a signal descriptor has no more.
+            band: i64::from(words[0].cast_unsigned()),
             descriptor: words[2],
             call: words[2],
             architecture: words[3].cast_unsigned(),
@@ -214,7 +220,7 @@ impl Fields {
             system_time: info.ssi_stime.cast_signed(),
             // The call's address has a place of its own here; one of the two is zero.
             address: info.ssi_addr | info.ssi_call_addr,
-            band: i64::from(info.ssi_band.cast_signed()),
+            band: i64::from(info.ssi_band),
             descriptor: info.ssi_fd,
             unused: 0,
             call: info.ssi_syscall,

@@ -5,11 +5,26 @@ use super::{Signal, SignalSet};
 use crate::error::{Error, Result, keeping_errno};
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::mem::ManuallyDrop;
 use std::rc::Rc;
 
 thread_local! {
-    /// The layer of the calling thread, once a guard needed one.
-    static CURRENT: RefCell<Option<Rc<Layer>>> = const { RefCell::new(None) };
+    /// The layer of the calling thread, once a guard needed one. Not dropped at the thread's end: the destructors of other
+    /// locals run after it and may have guards. [`Sweep`] drops the layer.
+    static CURRENT: ManuallyDrop<RefCell<Option<Rc<Layer>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
+    /// Whether the thread's locals are being dropped.
+    static ENDS: Cell<bool> = const { Cell::new(false) };
+    static SWEEP: Sweep = const { Sweep };
+}
+
+/// Drops the layer of a thread that ends, now or with its last guard.
+struct Sweep;
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        ENDS.set(true);
+        Layer::forget_unused(0);
+    }
 }
 
 /// What the guards of a thread did to its mask. A scope that changes the mask has a layer of its own: what its guards do ends
@@ -22,33 +37,42 @@ struct Layer {
     added: Cell<SignalSet>,
     /// Those that the last guard let go of while a scope above this layer was running.
     owed: Cell<SignalSet>,
+    /// The signals that are blocked here because a guard below the scope of this layer blocks them.
+    inherited: SignalSet,
 }
 
 impl Layer {
-    fn new() -> Self {
+    fn new(inherited: SignalSet) -> Self {
         let none = || Cell::new(SignalSet::empty());
-        Self { counts: [const { Cell::new(0) }; 64], added: none(), owed: none() }
+        Self { counts: [const { Cell::new(0) }; 64], added: none(), owed: none(), inherited }
     }
 
     /// The layer of the calling thread, made when there is none.
     fn current() -> Rc<Self> {
-        let layer = || Rc::new(Self::new());
-        // Where the thread's locals are gone, it ends: a layer of its own serves the guard.
-        CURRENT
-            .try_with(|current| Rc::clone(current.borrow_mut().get_or_insert_with(layer)))
-            .unwrap_or_else(|_| layer())
+        let layer = || {
+            // From now on there is something to sweep, unless that is over.
+            let _ = SWEEP.try_with(|_| ());
+            Rc::new(Self::new(SignalSet::empty()))
+        };
+        CURRENT.with(|current| Rc::clone(current.borrow_mut().get_or_insert_with(layer)))
     }
 
     /// Puts another layer in place; returns the one that was there.
     fn replace(layer: Option<Rc<Self>>) -> Option<Rc<Self>> {
-        CURRENT.try_with(|current| current.replace(layer)).unwrap_or(None)
+        CURRENT.with(|current| current.replace(layer))
     }
 
     fn is_current(&self) -> bool {
-        let is_this = |current: &RefCell<Option<Rc<Self>>>| {
-            current.borrow().as_ref().is_some_and(|current| core::ptr::eq(Rc::as_ptr(current), self))
-        };
-        CURRENT.try_with(is_this).unwrap_or(false)
+        CURRENT
+            .with(|current| current.borrow().as_ref().is_some_and(|current| core::ptr::eq(Rc::as_ptr(current), self)))
+    }
+
+    /// In a thread that ends, drops the layer that nothing but these many handles uses.
+    fn forget_unused(handles: usize) {
+        if ENDS.get() {
+            let _unused =
+                CURRENT.with(|current| current.borrow_mut().take_if(|layer| Rc::strong_count(layer) <= 1 + handles));
+        }
     }
 
     fn count(&self, signal: Signal) -> &Cell<u32> {
@@ -207,6 +231,7 @@ impl Drop for MaskGuard {
     fn drop(&mut self) {
         // It can fail only by a system call filter; nobody is there to be told.
         let _ = keeping_errno(|| self.layer.release(self.signals));
+        Layer::forget_unused(1);
     }
 }
 
@@ -228,13 +253,26 @@ impl Drop for Restore {
         Layer::replace(self.layer.take());
         // As for the guards.
         let _ = keeping_errno(|| raw::change_mask(How::Replace, self.mask - owed));
+        Layer::forget_unused(0);
     }
 }
 
 fn scope<R>(how: How, set: SignalSet, body: impl FnOnce() -> R) -> Result<R> {
+    let inherited = match how {
+        How::Replace => SignalSet::empty(),
+        How::Block | How::Unblock => blocked_by_guards() - set,
+    };
     let mask = raw::change_mask(how, set).map_err(failed)?;
-    let _restore = Restore { mask, layer: Layer::replace(None) };
+    let layer = (!inherited.is_empty()).then(|| Rc::new(Layer::new(inherited)));
+    let _restore = Restore { mask, layer: Layer::replace(layer) };
     Ok(body())
+}
+
+/// The signals that the calling thread would not block without its guards.
+fn blocked_by_guards() -> SignalSet {
+    CURRENT.with(|current| {
+        current.borrow().as_ref().map_or(SignalSet::empty(), |layer| layer.added.get() | layer.inherited)
+    })
 }
 
 /// The signals that the calling thread blocks.
@@ -255,9 +293,7 @@ pub(super) fn begin_with(mask: SignalSet) {
 
 /// The mask that the calling thread would have without its guards.
 pub(super) fn original() -> Result<SignalSet> {
-    let added =
-        CURRENT.try_with(|current| current.borrow().as_ref().map_or(SignalSet::empty(), |layer| layer.added.get()));
-    Ok(blocked()? - added.unwrap_or_default())
+    Ok(blocked()? - blocked_by_guards())
 }
 
 /// The signals that came and wait to be unblocked, for the calling thread or the whole process.

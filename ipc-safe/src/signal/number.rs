@@ -303,7 +303,10 @@ impl FromStr for Signal {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if let Ok(raw) = text.parse() {
+        // A sign belongs to the names: `+3` is no number.
+        if let Ok(raw) = text.parse()
+            && !text.starts_with('+')
+        {
             return Self::from_raw(raw);
         }
         let upper = text.to_ascii_uppercase();

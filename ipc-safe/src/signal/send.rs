@@ -2,7 +2,7 @@
 
 use super::raw;
 use super::{Signal, Value};
-use crate::error::{Errno, Error, Result};
+use crate::error::{Errno, Error, ErrorKind, Result};
 use crate::process::Pid;
 use rustix::fd::AsFd;
 
@@ -19,7 +19,8 @@ use rustix::fd::AsFd;
 #[doc(alias = "kill")]
 pub fn to_process(pid: Pid, signal: Signal) -> Result<()> {
     let target = pid.as_raw_nonzero().get();
-    raw::kill(target, signal.as_raw()).map_err(|errno| failed("kill", errno, format!("{signal} to process {target}")))
+    raw::kill(target, signal.as_raw())
+        .map_err(|errno| failed("kill", errno, format!("{signal} to process {target}"), NO_PROCESS))
 }
 
 /// Sends a signal to all processes of a process group.
@@ -37,7 +38,8 @@ pub fn to_group(group: Pid, signal: Signal) -> Result<()> {
     if group == 1 {
         return Err(Error::invalid("kill", "group 1 would be taken for all processes").about("group 1"));
     }
-    raw::kill(-group, signal.as_raw()).map_err(|errno| failed("kill", errno, format!("{signal} to group {group}")))
+    raw::kill(-group, signal.as_raw())
+        .map_err(|errno| failed("kill", errno, format!("{signal} to group {group}"), "no process is in this group"))
 }
 
 /// Sends a signal to all processes of the caller's process group, itself among them.
@@ -47,18 +49,21 @@ pub fn to_group(group: Pid, signal: Signal) -> Result<()> {
 /// Only where a system call filter forbids the call.
 #[doc(alias = "killpg")]
 pub fn to_own_group(signal: Signal) -> Result<()> {
-    raw::kill(0, signal.as_raw()).map_err(|errno| failed("kill", errno, format!("{signal} to the own group")))
+    raw::kill(0, signal.as_raw())
+        .map_err(|errno| failed("kill", errno, format!("{signal} to the own group"), "no process is in this group"))
 }
 
 /// Sends a signal to every process that the caller may signal, except process 1 and itself.
 ///
+/// That there are others, and none of them may be signalled, is no error to the kernel.
+///
 /// # Errors
 ///
-/// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when there is no other process,
-/// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) when none of them may be signalled.
+/// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when there is no other process.
 #[doc(alias = "kill")]
 pub fn to_everyone(signal: Signal) -> Result<()> {
-    raw::kill(-1, signal.as_raw()).map_err(|errno| failed("kill", errno, format!("{signal} to everyone")))
+    raw::kill(-1, signal.as_raw())
+        .map_err(|errno| failed("kill", errno, format!("{signal} to everyone"), "there is no other process"))
 }
 
 /// Sends a signal to one thread of a process, by its thread id.
@@ -66,58 +71,68 @@ pub fn to_everyone(signal: Signal) -> Result<()> {
 /// # Errors
 ///
 /// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when the process has no such thread,
-/// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) when it belongs to another user.
+/// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) when it belongs to another user,
+/// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) for a real-time signal at the limit of pending ones, as [`queue`].
 ///
 /// [tgkill(2)](https://man7.org/linux/man-pages/man2/tgkill.2.html)
 #[doc(alias = "tgkill")]
 #[doc(alias = "pthread_kill")]
 pub fn to_thread(pid: Pid, thread: Pid, signal: Signal) -> Result<()> {
     let (process, thread) = (pid.as_raw_nonzero().get(), thread.as_raw_nonzero().get());
-    raw::kill_thread(process, thread, signal.as_raw())
-        .map_err(|errno| failed("tgkill", errno, format!("{signal} to thread {thread} of process {process}")))
+    raw::kill_thread(process, thread, signal.as_raw()).map_err(|errno| {
+        let subject = || format!("{signal} to thread {thread} of process {process}");
+        unless_full("tgkill", errno, subject, "the process has no such thread, or has ended")
+    })
 }
 
 /// Sends a signal to the process that a pid descriptor names: never to another one that got its id.
 ///
 /// # Errors
 ///
-/// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when it has ended,
-/// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) when it belongs to another user.
+/// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when it has ended and was waited for,
+/// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) when it belongs to another user,
+/// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) when the descriptor is none of a process (`EBADF`), or of one in a
+/// pid namespace that is not this process's or below it (`EINVAL`).
 ///
 /// [pidfd_send_signal(2)](https://man7.org/linux/man-pages/man2/pidfd_send_signal.2.html)
 #[doc(alias = "pidfd_send_signal")]
 pub fn to_pidfd(process: impl AsFd, signal: Signal) -> Result<()> {
-    let sent = raw::pidfd_send(process.as_fd(), signal);
-    sent.map_err(|errno| failed("pidfd_send_signal", errno, signal.to_string()))
+    raw::pidfd_send(process.as_fd(), signal).map_err(|errno| {
+        let error = failed("pidfd_send_signal", errno, signal.to_string(), "the process has ended");
+        match errno.as_raw() {
+            libc::EBADF => error.kind_of(ErrorKind::InvalidInput).because("the descriptor is not that of a process"),
+            libc::EINVAL => error.because("the process is in a pid namespace that cannot be seen from here"),
+            _ => error,
+        }
+    })
 }
 
 /// Sends a signal to the calling thread.
 ///
 /// # Errors
 ///
-/// Only where a system call filter forbids the call.
+/// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) for a real-time signal at the limit of pending ones, as [`queue`].
 ///
 /// [raise(3)](https://man7.org/linux/man-pages/man3/raise.3.html)
 pub fn raise(signal: Signal) -> Result<()> {
-    raw::raise(signal).map_err(|errno| failed("raise", errno, signal.to_string()))
+    raw::raise(signal).map_err(|errno| unless_full("raise", errno, || signal.to_string(), NO_PROCESS))
 }
 
 /// Sends a signal with a value to a process. Real-time signals are queued, each with its value, up to the limit of pending
-/// signals of the receiving user (`RLIMIT_SIGPENDING`). A standard signal that is pending already is lost, and its value.
+/// signals of the receiving user (`RLIMIT_SIGPENDING`). A standard signal that is pending already is lost, and its value; at
+/// the limit it arrives without value and sender.
 ///
 /// # Errors
 ///
-/// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) (`EAGAIN`) at that limit, otherwise as [`to_process`].
+/// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) (`EAGAIN`) for a real-time signal at that limit, otherwise as
+/// [`to_process`].
 ///
 /// [sigqueue(3)](https://man7.org/linux/man-pages/man3/sigqueue.3.html)
 #[doc(alias = "sigqueue")]
 pub fn queue(pid: Pid, signal: Signal, value: impl Into<Value>) -> Result<()> {
     let target = pid.as_raw_nonzero().get();
-    match raw::queue(target, signal.as_raw(), value.into().as_u64()) {
-        // Frequent when the receiver is slow: no words.
-        Err(Errno::AGAIN) => Err(Error::new("sigqueue", Errno::AGAIN)),
-        other => other.map_err(|errno| failed("sigqueue", errno, format!("{signal} to process {target}"))),
-    }
+    raw::queue(target, signal.as_raw(), value.into().as_u64())
+        .map_err(|errno| unless_full("sigqueue", errno, || format!("{signal} to process {target}"), NO_PROCESS))
 }
 
 /// Whether a signal could be sent to the process.
@@ -129,7 +144,7 @@ pub fn queue(pid: Pid, signal: Signal, value: impl Into<Value>) -> Result<()> {
 #[doc(alias = "kill")]
 pub fn check(pid: Pid) -> Result<()> {
     let target = pid.as_raw_nonzero().get();
-    raw::kill(target, 0).map_err(|errno| failed("kill", errno, format!("no signal to process {target}")))
+    raw::kill(target, 0).map_err(|errno| failed("kill", errno, format!("no signal to process {target}"), NO_PROCESS))
 }
 
 /// Ends the process by [`Signal::ABRT`], whatever its mask and action are: with a core dump where the system makes one,
@@ -140,11 +155,22 @@ pub fn abort() -> ! {
     std::process::abort()
 }
 
-fn failed(call: &'static str, errno: Errno, subject: String) -> Error {
+const NO_PROCESS: &str = "there is no such process; it may have ended";
+
+/// `gone` says what is not there when the kernel finds nobody.
+fn failed(call: &'static str, errno: Errno, subject: String, gone: &'static str) -> Error {
     let error = Error::new(call, errno).about(subject);
     match errno.as_raw() {
-        libc::ESRCH => error.because("there is no such process; it may have ended"),
+        libc::ESRCH => error.kind_of(ErrorKind::NotFound).because(gone),
         libc::EPERM => error.because("it belongs to another user, or a security policy forbids it"),
         _ => error,
+    }
+}
+
+/// As [`failed`], but without words where the receiver is only slow, which is frequent.
+fn unless_full(call: &'static str, errno: Errno, subject: impl FnOnce() -> String, gone: &'static str) -> Error {
+    match errno {
+        Errno::AGAIN => Error::new(call, errno),
+        _ => failed(call, errno, subject(), gone),
     }
 }

@@ -7,8 +7,10 @@ use crate::error::{Errno, Error, Result};
 use crate::wait::{Wait, uninterrupted};
 use std::time::{Duration, Instant};
 
-/// Taking one of the guard's signals, in place of its action. Real-time signals come in the order of their numbers, those of
-/// one number in the order in which they were sent. A standard signal that is sent again while it waits is lost.
+/// Taking one of the guard's signals, in place of its action. Those that were sent to the thread come before those that were
+/// sent to the process, and lower numbers before higher ones, except that signals of [faults](super::Signal::is_fault) come first.
+/// Real-time signals of one number come in the order in which they were sent. A standard signal that is sent again while it
+/// waits is lost.
 ///
 /// When several threads wait for a signal that was sent to the process, one of them gets it.
 impl MaskGuard {
