@@ -1,0 +1,73 @@
+//! A process of its own for a test: signals are sent to processes, and the test program has many threads.
+
+use crate::support::{fork, watchdog};
+use std::panic::PanicHookInfo;
+use std::sync::Once;
+
+/// Runs `body` in a forked child, where it is the only thread. What it leaves must be as it was: the mask, the pending
+/// signals, the actions, the descriptors.
+pub(crate) fn alone(body: impl FnOnce()) {
+    let _watchdog = watchdog();
+    tell_panics_of_children();
+    fork(|| {
+        end_with_parent();
+        let before = state();
+        body();
+        let after = state();
+        assert_eq!(after, before, "the process is left as it was");
+        0
+    })
+    .succeed();
+}
+
+/// Ends a child when the thread ends that forked it: a test that is ended from outside leaves no child behind.
+pub(crate) fn end_with_parent() {
+    // SAFETY: takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+/// Mask, pending signals and actions as the kernel has them for the calling thread, and the open descriptors.
+pub(crate) fn state() -> Vec<String> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("a thread has a status");
+    let names = ["SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"];
+    let signals = status.lines().filter(|line| names.iter().any(|name| line.starts_with(name))).map(str::to_owned);
+    signals.chain([format!("descriptors {:?}", descriptors())]).collect()
+}
+
+/// The numbers of the open descriptors.
+pub(crate) fn descriptors() -> Vec<i32> {
+    let open = std::fs::read_dir("/proc/self/fd").expect("a process has descriptors");
+    let mut open: Vec<i32> = open.map(|entry| number(&entry.expect("an entry").file_name())).collect();
+    // The one that the folder is read by is closed again.
+    open.retain(|&descriptor| {
+        // SAFETY: asks about a number, whatever it is.
+        unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
+    });
+    open.sort_unstable();
+    open
+}
+
+fn number(name: &std::ffi::OsStr) -> i32 {
+    name.to_str().and_then(|name| name.parse().ok()).expect("a descriptor's name is its number")
+}
+
+/// The test harness collects what a test prints; what a forked child prints would be lost with it. Its panics are written to
+/// the error output as they are.
+fn tell_panics_of_children() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let program = std::process::id();
+        let harness = std::panic::take_hook();
+        std::panic::set_hook(Box::new(
+            move |panic| {
+                if std::process::id() == program { harness(panic) } else { tell(panic) }
+            },
+        ));
+    });
+}
+
+fn tell(panic: &PanicHookInfo<'_>) {
+    let text = format!("in a child: {panic}\n");
+    // SAFETY: reads the text.
+    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
+}

@@ -1,0 +1,14 @@
+//! Signals through the public interface, against the running kernel. Each test runs in a process of its own.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of tests, proved together")]
+
+mod alone;
+#[path = "../support/mod.rs"]
+mod support;
+mod tools;
+
+mod mask;
+mod number;
+mod pending;
+mod scope;
+mod set;
+mod wait;
