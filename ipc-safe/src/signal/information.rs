@@ -252,7 +252,7 @@ impl Fields {
             libc::SI_ASYNCIO => Origin::AsynchronousIo(self.sender(), value),
             libc::SI_KERNEL => Origin::Kernel,
             libc::SI_SIGIO => self.ready(),
-            code if code > 0 => self.of_kernel(signal),
+            1..libc::SI_KERNEL => self.of_kernel(signal),
             _ => Origin::Other,
         }
     }
@@ -261,14 +261,13 @@ impl Fields {
     fn of_kernel(&self, signal: Signal) -> Origin {
         match signal {
             Signal::CHLD => self.child(),
-            Signal::IO => self.ready(),
             Signal::SYS => Origin::SystemCall {
                 address: self.address as usize,
                 number: self.call,
                 architecture: self.architecture,
             },
             signal if signal.is_fault() => Origin::Fault { address: self.address as usize },
-            // A descriptor with a signal of its own (`F_SETSIG`) has the codes of SIGIO.
+            // SIGIO, and whatever signal a descriptor was given in its place (`F_SETSIG`).
             _ if (1..=6).contains(&self.code) => self.ready(),
             _ => Origin::Other,
         }
