@@ -15,6 +15,7 @@ mod measure;
 mod messages;
 mod segments;
 mod semaphores;
+mod signals;
 mod timed;
 
 use measure::{Bar, Case};
@@ -29,8 +30,8 @@ fn main() -> ExitCode {
     let full = std::env::args().any(|argument| argument == "--bench");
     let time = if full { TIME_A_CASE } else { Duration::from_millis(10) };
 
-    let calls =
-        messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases()).chain(mappings::cases());
+    let calls = messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases());
+    let calls = calls.chain(mappings::cases()).chain(signals::cases());
     let calls = measure::run(calls.collect(), time);
     let copies = measure::run(copies::cases(), time / 2);
     let mapped = measure::run(mappings::copies(), time / 2);
