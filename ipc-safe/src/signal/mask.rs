@@ -1,7 +1,7 @@
 //! Blocking signals in the calling thread.
 
+use super::SignalSet;
 use super::raw::{self, How};
-use super::{Signal, SignalSet};
 use crate::error::{Error, Result, keeping_errno};
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -75,35 +75,30 @@ impl Layer {
         }
     }
 
-    fn count(&self, signal: Signal) -> &Cell<u32> {
-        // A signal is 1 to 64.
-        &self.counts[signal.as_raw() as usize - 1]
+    /// Changes the count of each of the signals; those whose count was `was`.
+    fn change(&self, signals: SignalSet, was: u32, change: impl Fn(u32) -> u32) -> SignalSet {
+        let (mut left, mut found) = (signals.bits(), 0);
+        while left != 0 {
+            let count = &self.counts[left.trailing_zeros() as usize];
+            if count.get() == was {
+                found |= left & left.wrapping_neg();
+            }
+            count.set(change(count.get()));
+            left &= left - 1;
+        }
+        SignalSet::from_bits(found)
     }
 
     /// Counts a guard. `before` is the mask that it found.
     fn enter(&self, signals: SignalSet, before: SignalSet) {
-        let mut first = SignalSet::empty();
-        for signal in signals {
-            let count = self.count(signal);
-            if count.get() == 0 {
-                first.insert(signal);
-            }
-            // Only forgotten guards get there; then the signal stays blocked.
-            count.set(count.get().saturating_add(1));
-        }
+        // Only forgotten guards reach the end of the count; then the signal stays blocked.
+        let first = self.change(signals, 0, |count| count.saturating_add(1));
         self.added.set(self.added.get() | (first - before));
     }
 
     /// Counts a guard out; the signals that are to be unblocked now.
     fn leave(&self, signals: SignalSet) -> SignalSet {
-        let mut last = SignalSet::empty();
-        for signal in signals {
-            let count = self.count(signal);
-            if count.get() == 1 {
-                last.insert(signal);
-            }
-            count.set(count.get().saturating_sub(1));
-        }
+        let last = self.change(signals, 1, |count| count.saturating_sub(1));
         let unblock = last & self.added.get();
         self.added.set(self.added.get() - unblock);
         unblock
@@ -223,7 +218,7 @@ impl Layer {
             self.owed.set(self.owed.get() | unblock);
             return Ok(());
         }
-        raw::change_mask(How::Unblock, unblock).map(drop).map_err(failed)
+        raw::unblock(unblock).map_err(failed)
     }
 }
 

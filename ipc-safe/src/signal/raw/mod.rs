@@ -64,6 +64,17 @@ pub(super) fn change_mask(how: How, set: SignalSet) -> Raw<SignalSet> {
     }
 }
 
+/// Unblocks signals in the calling thread. Does not ask what the mask was, which takes time.
+#[inline]
+pub(super) fn unblock(set: SignalSet) -> Raw<()> {
+    let set = to_c(set);
+    // SAFETY: reads one `sigset_t`.
+    match unsafe { c::pthread_sigmask(c::SIG_UNBLOCK as c_int, &raw const set, core::ptr::null_mut()) } {
+        0 => Ok(()),
+        errno => Err(Errno::from_raw(errno)),
+    }
+}
+
 /// The mask of the calling thread.
 pub(super) fn mask() -> Raw<SignalSet> {
     change_mask(How::Block, SignalSet::empty())
