@@ -27,6 +27,11 @@ impl Generation {
         }
     }
 
+    /// The number, never 0: for a word that says which process of this line holds something.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
     /// Whether the calling process is the one that [`current`](Self::current) was asked in.
     #[inline]
     #[must_use]
