@@ -23,6 +23,7 @@
 //! | [`sysv`] | System V message queues, semaphore sets, shared memory segments, their listing and limits |
 //! | [`memory`] | mappings of private memory, shared memory, files, memfds with their seals, POSIX shared memory objects |
 //! | [`signal`] | signals, sets, masks, waiting, descriptors, sending |
+//! | [`timer`] | the alarm, interval timers, POSIX timers |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -66,6 +67,7 @@ pub mod process;
 pub mod shared;
 pub mod signal;
 pub mod sysv;
+pub mod timer;
 mod wait;
 
 pub use error::{Error, Result};

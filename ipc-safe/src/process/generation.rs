@@ -39,11 +39,6 @@ impl Generation {
         self == Self::current()
     }
 
-    /// The number: never 0.
-    pub(crate) const fn number(self) -> u64 {
-        self.0
-    }
-
     /// That the calling process is the one that made what this generation belongs to.
     pub(crate) fn check(self, call: &'static str) -> Result<()> {
         if self.is_current() {
