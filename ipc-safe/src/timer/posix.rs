@@ -112,7 +112,7 @@ impl PosixTimer {
     pub fn set_at(&self, time: Duration, interval: Option<Duration>) -> Result<Option<Schedule>> {
         check_length(SETTIME, time)?;
         // To the kernel 0 is not a time long past but a timer that stands.
-        let time = time.max(Duration::from_nanos(1));
+        let time = time.max(EARLIEST);
         let schedule = interval.map_or(Schedule::once(time), |interval| Schedule::first_then(time, interval));
         self.start(true, schedule.check(SETTIME)?)
     }
@@ -126,7 +126,10 @@ impl PosixTimer {
         if !self.made_in.is_current() {
             return Ok(None);
         }
-        raw::set_timer(self.id, false, None).map_err(|errno| self.failed(SETTIME, errno))
+        // One that tells nobody and stands would still have the kernel say when it would have run out (measured with 6.18):
+        // it is set to a time long past instead, and has run out.
+        let past = matches!(self.notification, Notification::None).then(|| Schedule::once(EARLIEST));
+        raw::set_timer(self.id, true, past).map_err(|errno| self.failed(SETTIME, errno))
     }
 
     /// What is left. `None` when it stands: not set, run out without an interval, or in a forked child.
@@ -196,6 +199,9 @@ impl PosixTimer {
 }
 
 const SETTIME: &str = "timer_settime";
+
+/// The earliest point in time that a timer can be set to.
+const EARLIEST: Duration = Duration::from_nanos(1);
 
 impl Drop for PosixTimer {
     fn drop(&mut self) {
