@@ -84,6 +84,22 @@ fn an_outer_one_that_ran_out_or_is_cancelled_stays_so() {
     });
 }
 
+/// R-SIG-17: each time the outer one is put back a little late, which adds up; it is the guard's all the same.
+#[test]
+fn many_inner_ones_one_after_the_other_do_not_lose_the_outer_one() {
+    alone(|| {
+        for clock in CLOCKS {
+            let mut outer = IntervalTimer::start(clock, Schedule::once(hours(1))).unwrap();
+            for _ in 0..3000 {
+                outer.nested(Schedule::once(hours(2))).unwrap().stop().unwrap();
+            }
+            let left = outer.stop().unwrap().unwrap().first();
+            // The kernel adds a tick to processor time each time it is set.
+            assert!(left > hours(1) - LONG && left < hours(1) + Duration::from_millis(10) * 3001, "{left:?}");
+        }
+    });
+}
+
 /// R-SIG-17: a second guard is refused while either is there, and the claim is free after both.
 #[test]
 fn nesting_is_no_second_guard() {
