@@ -10,3 +10,4 @@ mod records;
 mod semaphores;
 #[path = "../support/mod.rs"]
 mod support;
+mod timers;
