@@ -12,7 +12,7 @@ use std::time::Duration;
 /// [setitimer(2)](https://man7.org/linux/man-pages/man2/setitimer.2.html)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IntervalClock {
-    /// Real time. Its signal is `SIGALRM`. This timer is also that of `alarm`, and in some C libraries that of `sleep`.
+    /// Real time. Its signal is `SIGALRM`. This timer is also that of `alarm`.
     ///
     /// While its signal is blocked and waits, a periodic one stands; it goes on in its old rhythm once the signal is
     /// delivered or taken.

@@ -9,8 +9,8 @@ use core::fmt;
 
 /// An interval timer that runs until this value is dropped.
 ///
-/// - A process has one timer of each clock, and one guard of this crate has it at a time. A [nested](Self::nested) one
-///   is made from the guard, which cannot be used before the nested one has ended.
+/// - A process has one timer of each clock, and one guard of this crate has it at a time; one that is forgotten has it for
+///   good. A [nested](Self::nested) one is made from the guard, which cannot be used before the nested one has ended.
 /// - What other code had running is put back when the guard ends, in a panic too: with the time that passed meanwhile
 ///   taken off, so that it runs out when it would have; what would have run out meanwhile runs out at once.
 ///   [`previous`](Self::previous) tells about it.
