@@ -2,8 +2,8 @@
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
 
 mod blackboard;
-mod mappings;
 mod children;
+mod mappings;
 mod messages;
 mod program;
 mod records;
