@@ -1,4 +1,4 @@
-//! State machines: random programs of System V calls and of signals, made on the kernel and on a model of it, with the same
+//! State machines: random programs of System V calls, of mappings and of signals, made on the kernel and on a model of it, with the same
 //! answers and the same state after every step.
 //!
 //! Each machine runs in an IPC namespace or a process of its own. `PROPTEST_CASES` sets how many programs,
@@ -10,6 +10,7 @@
 mod alone;
 mod child;
 mod initialise;
+mod mapping;
 mod mask;
 mod model;
 mod pending;

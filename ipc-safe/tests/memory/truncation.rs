@@ -68,6 +68,7 @@ fn reading_fails<P: Readable>(mapping: &FileMapping<P>, len: usize) {
     fails_here(mapping.read(0, &mut all), ErrorKind::Truncated);
     fails_here(mapping.read(len, &mut [0]), ErrorKind::Truncated);
     fails_here(mapping.load::<u64>(mapping.len() - 8), ErrorKind::Truncated);
+    mapping.read(mapping.len(), &mut []).unwrap();
     if len > 0 {
         assert_ne!(mapping.load::<u8>(len - 1).unwrap(), 0);
     }
@@ -83,6 +84,7 @@ fn reading_fails<P: Readable>(mapping: &FileMapping<P>, len: usize) {
 fn writing_fails(mapping: &FileMapping, len: usize) {
     fails_here(mapping.write(0, &vec![9; mapping.len()]), ErrorKind::Truncated);
     fails_here(mapping.write(len, &[9]), ErrorKind::Truncated);
+    mapping.write(mapping.len(), &[]).unwrap();
     fails_here(mapping.store(mapping.len() - 8, &9_u64), ErrorKind::Truncated);
     let (reader, _writer) = std::io::pipe().unwrap();
     fails_here(mapping.read_from(len, 1, &reader), ErrorKind::Truncated);

@@ -3,6 +3,7 @@
 //! A model answers a call as the kernel would, in the kernel's order of checks, and reports an error as the crate does: the
 //! number and the kind.
 
+pub(crate) mod mapping;
 pub(crate) mod mask;
 pub(crate) mod pending;
 pub(crate) mod queue;
