@@ -28,8 +28,12 @@ pub enum Disposition {
 
 /// Holds the disposition of one signal, and puts back the one before it when dropped.
 ///
-/// Several guards of one signal may be dropped in any order: the last one made is in effect. When other code changed the
-/// disposition since, that stays. In a forked child the copy of the guard undoes the copy of the disposition.
+/// Several guards of one signal may be dropped in any order: the last one made is in effect. In a forked child the copy of the
+/// guard undoes the copy of the disposition.
+///
+/// When other code changed the disposition since, that stays. It may call the handler that it found: where the guard of that
+/// is gone, the signal is passed on to the handler before, and one of the eight places of guards of the signal is taken
+/// until the other code puts back what it found.
 ///
 /// [sigaction(2)](https://man7.org/linux/man-pages/man2/sigaction.2.html)
 #[doc(alias = "sigaction")]
@@ -42,10 +46,7 @@ pub struct DispositionGuard {
 
 impl DispositionGuard {
     pub(super) fn new(signal: Signal, change: Change) -> Result<Self> {
-        if !signal.is_catchable() {
-            let reason = "this signal can be neither handled nor ignored";
-            return Err(Error::invalid("sigaction", reason).about(signal.to_string()));
-        }
+        check(signal)?;
         let level = raw::install(signal, change).map_err(|errno| refused(signal, errno))?;
         Ok(Self { signal, level })
     }
@@ -74,10 +75,22 @@ impl Drop for DispositionGuard {
     }
 }
 
+/// That a signal can have another disposition than the default.
+pub(super) fn check(signal: Signal) -> Result<()> {
+    if signal.is_catchable() {
+        return Ok(());
+    }
+    let reason = "this signal can be neither handled nor ignored";
+    Err(Error::invalid("sigaction", reason).about(signal.to_string()))
+}
+
 fn refused(signal: Signal, errno: Errno) -> Error {
     let error = Error::new("sigaction", errno).about(signal.to_string());
     match errno {
-        Errno::NOSPC => error.because(format!("{} guards of this signal are alive already", raw::LEVELS)),
+        Errno::NOSPC => error.because(format!(
+            "{} guards of this signal are alive, or had handlers put over theirs that stayed",
+            raw::LEVELS
+        )),
         Errno::EXIST => error.because("the handler that is there is for one signal only, and cannot be called again"),
         _ => error,
     }

@@ -2,7 +2,7 @@
 
 use super::action::{Action, Function};
 use super::counter::Counter;
-use super::disposition::DispositionGuard;
+use super::disposition::{self, DispositionGuard};
 use super::flag::Flag;
 use super::information::Information;
 use super::last::LastSignal;
@@ -129,7 +129,7 @@ impl HandlerOptions {
     #[doc(alias = "sa_mask")]
     #[must_use]
     pub const fn mask(mut self, signals: SignalSet) -> Self {
-        self.mask = signals;
+        self.mask = signals.maskable();
         self
     }
 
@@ -264,9 +264,12 @@ impl HandlerOptions {
     }
 
     fn install<A>(self, signals: SignalSet, action: Arc<A>, make: impl Fn(Arc<A>) -> Action) -> Result<Handler<A>> {
-        if signals.is_empty() {
+        // Numbers that are no signals of programs may be in a set.
+        if signals.iter().next().is_none() {
             return Err(Error::invalid("sigaction", "there is no signal to handle"));
         }
+        // Before the first one is changed.
+        signals.iter().try_for_each(disposition::check)?;
         let guard = |signal: Signal| {
             let flags = self.flags();
             let action = make(Arc::clone(&action));

@@ -1,44 +1,56 @@
 //! The last signal, with all that the kernel said about it.
 
 use super::information::{Fields, Information};
+use crate::process::Generation;
 use crate::shared::Sequenced;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// The last signal that came. Made by [`HandlerOptions::last`](super::HandlerOptions::last).
 ///
 /// When handlers run on several threads at the same moment, one of their signals is kept.
 #[derive(Default)]
 pub struct LastSignal {
-    fields: Sequenced<Fields>,
-    /// A handler writes.
-    is_busy: AtomicBool,
-    /// Something came that was not taken.
-    is_fresh: AtomicBool,
+    last: Sequenced<Numbered>,
+    /// The generation of the process whose handler writes, or 0.
+    writer: AtomicU64,
+    /// The number of the signal that was taken last.
+    taken: AtomicU64,
+}
+
+/// A signal with its number, from 1 on.
+#[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct Numbered {
+    fields: Fields,
+    number: u64,
 }
 
 impl LastSignal {
+    /// Called in the handler.
     pub(super) fn store(&self, fields: &Fields) {
-        // A handler cannot wait for another one, which it may have interrupted.
-        if !self.is_busy.swap(true, Ordering::Acquire) {
-            self.fields.write(fields);
-            self.is_busy.store(false, Ordering::Release);
-            self.is_fresh.store(true, Ordering::Release);
+        let this = Generation::current().number();
+        let writer = self.writer.load(Ordering::Relaxed);
+        // A handler cannot wait for another one, which it may have interrupted. One of the parent process does not exist here.
+        if writer == this || self.writer.compare_exchange(writer, this, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            return;
         }
+        self.last.write(&Numbered { fields: *fields, number: self.last.version() + 1 });
+        self.writer.store(0, Ordering::Release);
     }
 
-    /// The last signal since it was last taken; takes it.
+    /// The last signal since it was last taken; takes it. Of several that take at the same moment, one gets it.
     pub fn take(&self) -> Option<Information> {
-        if !self.is_fresh.swap(false, Ordering::AcqRel) {
-            return None;
-        }
-        self.get()
+        let last = self.last.read().ok()?;
+        let is_new = self.taken.fetch_max(last.number, Ordering::AcqRel) < last.number;
+        if is_new { last.fields.decode() } else { None }
     }
 
     /// The last signal that came, whether it was taken or not. `None` also while signals come faster than this looks.
     #[must_use]
     pub fn get(&self) -> Option<Information> {
-        self.fields.read().ok().and_then(|fields| fields.decode())
+        self.last.read().ok().and_then(|last| last.fields.decode())
     }
 }
 

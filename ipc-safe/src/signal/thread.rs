@@ -1,5 +1,7 @@
 //! A thread that runs ordinary code for signals.
 
+use super::information::Fields;
+use super::raw;
 use super::{Information, MaskGuard, SignalSet};
 use crate::error::{Errno, Error, Result};
 use crate::process::Generation;
@@ -12,8 +14,8 @@ use std::thread::{Builder, JoinHandle};
 
 /// A thread that runs a closure for each signal: ordinary code, that may allocate, lock and print.
 ///
-/// Ends when it is dropped or [stopped](Self::stop), after the closure that is running. Signals that come later wait, as long
-/// as they are blocked.
+/// Ends when it is [stopped](Self::stop) or dropped, after the closure that is running; only `stop` waits for that. Signals that
+/// come later wait, as long as they are blocked.
 ///
 /// ```
 /// use ipc_safe::process::getpid;
@@ -32,7 +34,7 @@ use std::thread::{Builder, JoinHandle};
 /// ```
 #[must_use = "the thread ends when this is dropped"]
 pub struct SignalThread {
-    thread: Option<JoinHandle<Result<()>>>,
+    thread: Option<JoinHandle<()>>,
     stop: Arc<OwnedFd>,
     signals: SignalSet,
     made_in: Generation,
@@ -52,12 +54,13 @@ impl MaskGuard {
     pub fn handle_in_thread(&self, mut handle: impl FnMut(Information) + Send + 'static) -> Result<SignalThread> {
         self.check("pthread_create")?;
         let signals = self.signals();
+        let source = raw::descriptor(signals).map_err(|errno| Error::new("signalfd", errno))?;
         let stop =
             eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|errno| failed("eventfd", errno))?;
         let stop = Arc::new(stop);
         let stopped = Arc::clone(&stop);
         // It blocks everything: other signals are for other threads.
-        let body = move || run(signals, &stopped, &mut handle);
+        let body = move || run(&source, &stopped, &mut handle);
         let thread = super::spawn(Builder::new().name("signals".into()), SignalSet::all(), body).map_err(|error| {
             Error::new("pthread_create", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EAGAIN)))
         })?;
@@ -66,24 +69,19 @@ impl MaskGuard {
 }
 
 /// The thread: takes signals until it is told to stop.
-fn run(signals: SignalSet, stop: &OwnedFd, handle: &mut impl FnMut(Information)) -> Result<()> {
-    let guard = signals.block()?;
-    let descriptor = guard.descriptor()?;
+fn run(source: &OwnedFd, stop: &OwnedFd, handle: &mut impl FnMut(Information)) {
     loop {
-        let source = descriptor.as_fd();
-        let mut both = [PollFd::from_borrowed_fd(source, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-        match poll(&mut both, None) {
-            Err(RawErrno::INTR) => continue,
-            other => other.map_err(|errno| failed("poll", errno))?,
-        };
-        if both[1].revents().contains(PollFlags::IN) {
-            return Ok(());
+        let mut both = [PollFd::new(source, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+        // It fails only when the kernel has no memory for two descriptors; then the reads tell.
+        let polled = poll(&mut both, None);
+        if polled.is_ok() && both[1].revents().contains(PollFlags::IN) {
+            return;
         }
-        match descriptor.try_read() {
-            Ok(information) => handle(information),
-            // Another thread took it.
-            Err(error) if error.is_would_block() => {}
-            Err(error) => return Err(error),
+        // Nothing to be read: another thread took the signal.
+        if let Some(information) =
+            raw::read_signal(source.as_fd()).ok().and_then(|info| Fields::of_descriptor(&info).decode())
+        {
+            handle(information);
         }
     }
 }
@@ -95,36 +93,37 @@ impl SignalThread {
         self.signals
     }
 
-    /// Ends the thread, and waits for it.
+    /// Ends the thread, and waits for it. Called by its own closure, it does not wait; in a forked child, which has no such
+    /// thread, it does nothing.
     ///
     /// # Errors
     ///
-    /// What the closure panicked with. In a forked child, which has no such thread, nothing is done.
+    /// What the closure panicked with.
     pub fn stop(mut self) -> std::thread::Result<()> {
-        self.end()
+        match self.tell() {
+            Some(thread) if thread.thread().id() != std::thread::current().id() => thread.join(),
+            _ => Ok(()),
+        }
     }
 
-    fn end(&mut self) -> std::thread::Result<()> {
-        let Some(thread) = self.thread.take() else { return Ok(()) };
+    /// Tells the thread to end; its handle, unless there is no such thread in this process.
+    fn tell(&mut self) -> Option<JoinHandle<()>> {
+        let thread = self.thread.take()?;
         if !self.made_in.is_current() {
             // The handle of a thread of the parent. Neither joined nor detached, it is a few bytes that are not freed.
             core::mem::forget(thread);
-            return Ok(());
+            return None;
         }
         // Fails only when it was told 2⁶⁴ times.
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
-        if thread.thread().id() == std::thread::current().id() {
-            // Dropped by its own closure: it ends by itself.
-            return Ok(());
-        }
-        thread.join().map(drop)
+        Some(thread)
     }
 }
 
 impl Drop for SignalThread {
     fn drop(&mut self) {
-        // Who wants to know that the closure panicked calls `stop`.
-        let _ = crate::error::keeping_errno(|| self.end());
+        // Who wants to wait for it, or to know that the closure panicked, calls `stop`.
+        crate::error::keeping_errno(|| drop(self.tell()));
     }
 }
 

@@ -177,11 +177,13 @@ pub(super) fn disposition(signal: Signal) -> Raw<c::sigaction> {
     Ok(action)
 }
 
-/// Sets it. The handler is one of `table`, or one that was there before.
-fn set_disposition(signal: Signal, action: &c::sigaction) -> Raw<()> {
-    // SAFETY: reads one `sigaction`. Only `table` calls this: with a function of its own, which is async-signal-safe, with the
-    // default or nothing, or with what the kernel had before.
-    returned(unsafe { c::sigaction(signal.as_raw(), action, core::ptr::null_mut()) }).map(drop)
+/// Sets it; what it was until then. The handler is one of `table`, or one that was there before.
+fn replace_disposition(signal: Signal, action: &c::sigaction) -> Raw<c::sigaction> {
+    let mut replaced = default_action();
+    // SAFETY: reads one `sigaction` and writes one. Only `table` calls this: with a function of its own, which is
+    // async-signal-safe, with the default or nothing, or with what the kernel had before.
+    returned(unsafe { c::sigaction(signal.as_raw(), action, &raw mut replaced) })?;
+    Ok(replaced)
 }
 
 pub(super) fn describe(action: &c::sigaction) -> Disposition {

@@ -4,13 +4,21 @@
 //! C function of its own, so that the handler found in the kernel tells whether it is still ours, and whose. A handler that
 //! other code installed on top, and that calls the one before it, reaches exactly the level it came upon.
 //!
-//! The functions read two pointers of their level. They count themselves in and out, and nothing that they may have read is
-//! freed before the count was seen at zero: if that takes too long, it is never freed.
+//! A level that sets the default or ignores has no function. It marks the disposition by a mask that no handler will ever
+//! run with.
 //!
-//! Changes are made under a lock that a forked child can take over, whoever held it in the parent. So that the child finds
-//! nothing half written, what a pointer leads to is never changed, and levels change state as the last step.
+//! The functions read two pointers of their level. They count themselves in and out, and what they may have read is *retired*
+//! when it is taken away: freed when the count was seen at zero after that. If that takes too long, it waits for the next
+//! guard of the signal that is dropped.
+//!
+//! Changes are made with all signals blocked, so that no handler holds them up, and under a lock that a forked child can take
+//! over, whoever held it in the parent. So that the child finds nothing half written, what a pointer leads to is never
+//! changed, and levels change state as the last step.
+//!
+//! Other code changes dispositions without our lock. So each change looks at what it replaced, and not only at what it found
+//! before.
 
-use super::{Raw, c, default_action, disposition, set_disposition, to_c};
+use super::{How, Raw, c, change_mask, default_action, disposition, from_c, replace_disposition, to_c};
 use crate::error::{Errno, keeping_errno};
 use crate::process::Generation;
 use crate::signal::action::Action;
@@ -40,6 +48,8 @@ struct Level {
     action: AtomicPtr<Installed>,
     /// Functions of this level that are running now, on any thread.
     running: AtomicU32,
+    /// What was taken away while they may have had it: a list.
+    retired: AtomicPtr<Retired>,
 }
 
 struct Entry {
@@ -47,8 +57,10 @@ struct Entry {
     previous: c::sigaction,
     /// The level that this is, if it was ours.
     over: Option<usize>,
-    /// The handler that was put there.
-    handler: c::sighandler_t,
+    /// What was put there.
+    installed: c::sigaction,
+    /// Whether that keeps what the kernel promised to the handler before.
+    adopted: bool,
     /// Rises from guard to guard.
     order: u64,
 }
@@ -66,6 +78,7 @@ static TABLE: [[Level; LEVELS]; 64] = [const {
             entry: AtomicPtr::new(ptr::null_mut()),
             action: AtomicPtr::new(ptr::null_mut()),
             running: AtomicU32::new(0),
+            retired: AtomicPtr::new(ptr::null_mut()),
         }
     }; LEVELS]
 }; 64];
@@ -100,22 +113,29 @@ fn levels(signal: Signal) -> &'static [Level; LEVELS] {
 /// The generation of the process whose thread holds the lock, or 0.
 static HOLDER: AtomicU64 = AtomicU64::new(0);
 
-/// Runs `body` alone. Threads of this process wait for each other, for a few system calls; a thread of the parent that held
-/// the lock when this process was forked does not exist here, and the lock is taken from it.
+/// Runs `body` alone, and without being interrupted. Threads of this process wait for each other, for a few system calls and
+/// at most [`PATIENCE`]; a thread of the parent that held the lock when this process was forked does not exist here, and the
+/// lock is taken from it.
 fn locked<R>(body: impl FnOnce() -> R) -> R {
-    struct Unlock;
+    struct Unlock(Option<SignalSet>);
     impl Drop for Unlock {
         fn drop(&mut self) {
             HOLDER.store(0, Ordering::Release);
+            if let Some(mask) = self.0 {
+                // As below.
+                let _ = change_mask(How::Replace, mask);
+            }
         }
     }
+    // It fails only by a system call filter.
+    let mask = change_mask(How::Block, SignalSet::all()).ok();
     let this = Generation::current().number();
     let mut seen = 0;
     while let Err(holder) = HOLDER.compare_exchange_weak(seen, this, Ordering::Acquire, Ordering::Relaxed) {
         seen = if holder == this { 0 } else { holder };
         std::thread::yield_now();
     }
-    let _unlock = Unlock;
+    let _unlock = Unlock(mask);
     body()
 }
 
@@ -124,10 +144,19 @@ impl Level {
         self.state.load(Ordering::Relaxed) == state
     }
 
-    /// What the guard found and installed. Only under the lock, where no entry is freed but by the caller.
+    /// Whether a guard can have it. A thread of the parent that was giving it back when this process was forked may have
+    /// got as far as taking the entry away.
+    fn is_vacant(&self) -> bool {
+        self.is(FREE) || self.is(REMOVED) && self.entry.load(Ordering::Relaxed).is_null()
+    }
+
+    /// What the guard found and installed. Only under the lock, where no entry is freed.
     fn entry(&self) -> Option<&Entry> {
-        // SAFETY: null, or from `Box::into_raw` in `install`, never changed since, and freed by `free` only, under the lock that
-        // the caller holds, after this pointer is cleared.
+        if self.is(FREE) {
+            return None;
+        }
+        // SAFETY: null, or from `Box::into_raw`, never changed since, and freed only after it was taken out of here, which
+        // happens under the lock that the caller holds.
         unsafe { self.entry.load(Ordering::Acquire).as_ref() }
     }
 
@@ -138,33 +167,57 @@ impl Level {
         self.state.store(LIVE, Ordering::Release);
     }
 
-    /// Takes the action away, and drops it when no function can have it any more.
+    /// Puts another entry in the place of the present one.
+    fn replace_entry(&self, entry: Entry) {
+        let old = self.entry.swap(Box::into_raw(Box::new(entry)), Ordering::SeqCst);
+        self.retire(ptr::null_mut(), old);
+    }
+
+    /// Takes the action away.
     fn disarm(&self) {
         let action = self.action.swap(ptr::null_mut(), Ordering::SeqCst);
-        if !action.is_null() && self.is_idle_in_time() {
-            // SAFETY: from `Box::into_raw` in `publish`, and taken out of the only place that it was in. No function has it: one
-            // that counted itself in before the swap has counted itself out, because the count was zero after the swap; one
-            // that came later read null. All three accesses are in the one order of SeqCst.
-            drop(unsafe { Box::from_raw(action) });
-        }
+        self.retire(action, ptr::null_mut());
     }
 
     /// Gives the level back.
     fn free(&self) {
         let entry = self.entry.swap(ptr::null_mut(), Ordering::SeqCst);
-        if !entry.is_null() && self.is_idle_in_time() {
-            // SAFETY: as in `disarm`; and under the lock nobody else reads entries.
-            drop(unsafe { Box::from_raw(entry) });
-        }
+        self.disarm();
+        self.retire(ptr::null_mut(), entry);
         self.state.store(FREE, Ordering::Release);
     }
 
-    /// Whether all functions of this level ended within [`PATIENCE`]. One that this thread itself interrupted, or that
+    /// Keeps what was taken out of the level until no function can have it.
+    fn retire(&self, action: *mut Installed, entry: *mut Entry) {
+        if !action.is_null() || !entry.is_null() {
+            let next = self.retired.load(Ordering::Relaxed);
+            let retired = Box::into_raw(Box::new(Retired { action, entry, next }));
+            self.retired.store(retired, Ordering::Relaxed);
+        }
+    }
+
+    /// What was retired and is not in use any more; to be dropped without the lock, because actions have destructors of
+    /// their own.
+    fn collect(&self, deadline: Instant) -> Vec<Retired> {
+        let mut garbage = Vec::new();
+        if self.retired.load(Ordering::Relaxed).is_null() || !self.is_idle_before(deadline) {
+            return garbage;
+        }
+        let mut next = self.retired.swap(ptr::null_mut(), Ordering::Relaxed);
+        while !next.is_null() {
+            // SAFETY: from `Box::into_raw` in `retire`, and taken out of the only list that it was in, under the lock.
+            let retired = *unsafe { Box::from_raw(next) };
+            next = retired.next;
+            garbage.push(retired);
+        }
+        garbage
+    }
+
+    /// Whether all functions of this level ended before the deadline. One that this thread itself interrupted, or that
     /// belongs to a thread of the parent process, never does.
-    fn is_idle_in_time(&self) -> bool {
-        let start = Instant::now();
+    fn is_idle_before(&self, deadline: Instant) -> bool {
         while self.running.load(Ordering::SeqCst) != 0 {
-            if start.elapsed() > PATIENCE {
+            if Instant::now() > deadline {
                 return false;
             }
             std::thread::yield_now();
@@ -173,46 +226,106 @@ impl Level {
     }
 }
 
+/// What was taken out of a level.
+struct Retired {
+    action: *mut Installed,
+    entry: *mut Entry,
+    next: *mut Retired,
+}
+
+/// Only what [`Level::collect`] returns is ever dropped.
+impl Drop for Retired {
+    fn drop(&mut self) {
+        if !self.entry.is_null() {
+            // SAFETY: from `Box::into_raw`, and taken out of the level. No function has it: one that counted itself in before
+            // it was taken out has counted itself out, because `collect` saw the count at zero after that; one that came
+            // later read another pointer. All these accesses are in the one order of SeqCst.
+            drop(unsafe { Box::from_raw(self.entry) });
+        }
+        if !self.action.is_null() {
+            // SAFETY: as for the entry.
+            drop(unsafe { Box::from_raw(self.action) });
+        }
+    }
+}
+
 /// Changes the disposition of a signal; the level that the guard has to [`remove`].
 ///
 /// `ENOSPC` when there are [`LEVELS`] guards already; `EEXIST` when a handler that is for one time only should be chained.
 pub(in crate::signal) fn install(signal: Signal, change: Change) -> Raw<usize> {
-    locked(|| {
+    let (result, _garbage) = locked(|| {
         let levels = levels(signal);
-        let index = levels.iter().position(|level| level.is(FREE)).ok_or(Errno::NOSPC)?;
-        let previous = disposition(signal)?;
-        let (new, action) = prepare(&previous, change, index)?;
-        let order = ORDER.fetch_add(1, Ordering::Relaxed) + 1;
-        let over = level_of(levels, previous.sa_handler());
-        // Published first: the function may run before the call below returns.
-        levels[index].publish(Entry { previous, over, handler: new.sa_handler(), order }, action);
-        if let Err(errno) = set_disposition(signal, &new) {
-            levels[index].disarm();
-            levels[index].free();
-            return Err(errno);
-        }
-        Ok(index)
-    })
+        let result = put(signal, levels, change);
+        (result, if result.is_err() { collect(levels) } else { Vec::new() })
+    });
+    result
 }
 
-/// The disposition to install, and the action of its function.
-fn prepare(previous: &c::sigaction, change: Change, index: usize) -> Raw<(c::sigaction, Option<Installed>)> {
+fn put(signal: Signal, levels: &[Level; LEVELS], change: Change) -> Raw<usize> {
+    let previous = disposition(signal)?;
+    let index = (0..LEVELS).find(|index| is_possible(levels, *index, &previous)).ok_or(Errno::NOSPC)?;
+    let level = &levels[index];
+    let order = ORDER.fetch_add(1, Ordering::Relaxed) + 1;
+    let (installed, adopted, action) = prepare(&previous, change, index, order)?;
+    let over = level_of(levels, &previous);
+    // Published first: the function may run before the call below returns.
+    level.publish(Entry { previous, over, installed, adopted, order }, action);
+    match replace_disposition(signal, &installed) {
+        Ok(replaced) if is_same(&replaced, &previous) => Ok(index),
+        Ok(previous) => {
+            // Other code changed it in between.
+            let over = level_of(levels, &previous);
+            level.replace_entry(Entry { previous, over, installed, adopted: false, order });
+            Ok(index)
+        }
+        Err(errno) => {
+            level.free();
+            Err(errno)
+        }
+    }
+}
+
+/// Whether a level is vacant, and its function is none that would be called by way of itself, for ever: other code may have
+/// kept the function from an earlier guard and put it back, although the guard was gone.
+fn is_possible(levels: &[Level; LEVELS], index: usize, previous: &c::sigaction) -> bool {
+    let is_its = |found: &c::sigaction| found.sa_handler() == address(index);
+    let is_under = |level: &Level| level.entry().is_some_and(|entry| is_its(&entry.previous));
+    levels[index].is_vacant() && !is_its(previous) && !levels.iter().any(is_under)
+}
+
+/// The disposition to install, whether it keeps what the kernel promised to the handler before, and the action of its
+/// function.
+fn prepare(
+    previous: &c::sigaction,
+    change: Change,
+    index: usize,
+    order: u64,
+) -> Raw<(c::sigaction, bool, Option<Installed>)> {
     let mut new = default_action();
     match change {
-        Change::Default => {}
-        Change::Ignore => new.set_sa_handler(c::SIG_IGN),
+        Change::Default => new.sa_mask = mark(order),
+        Change::Ignore => {
+            new.set_sa_handler(c::SIG_IGN);
+            new.sa_mask = mark(order);
+        }
         Change::Handle { action, chain, flags, mask } => {
             new.set_sa_sigaction(Some(FUNCTIONS[index]));
             new.sa_flags = flags | c::SA_SIGINFO;
             new.sa_mask = to_c(mask);
-            let chain = chain && is_function(previous);
-            if chain {
+            let adopted = chain && is_function(previous);
+            if adopted {
                 adopt(&mut new, previous)?;
             }
-            return Ok((new, Some(Installed { action, chain })));
+            return Ok((new, adopted, Some(Installed { action, chain })));
         }
     }
-    Ok((new, None))
+    Ok((new, false, None))
+}
+
+/// A mask that tells the default action, or ignoring, of one guard from that of others and of other code. The kernel keeps it
+/// and does not use it. Of real-time signals only, whose bits are kept by everybody.
+fn mark(order: u64) -> c::sigset_t {
+    to_c(SignalSet::from_bits(order << 33))
 }
 
 /// Lets a handler that is called from ours find what the kernel promised it: its mask, its stack, and not to be interrupted by
@@ -221,7 +334,7 @@ fn adopt(new: &mut c::sigaction, previous: &c::sigaction) -> Raw<()> {
     if previous.sa_flags & c::SA_RESETHAND != 0 {
         return Err(Errno::EXIST);
     }
-    new.sa_mask = to_c(super::from_c(&new.sa_mask) | super::from_c(&previous.sa_mask));
+    new.sa_mask = to_c(from_c(&new.sa_mask) | from_c(&previous.sa_mask));
     new.sa_flags |= previous.sa_flags & c::SA_ONSTACK;
     new.sa_flags &= !c::SA_NODEFER | (previous.sa_flags & c::SA_NODEFER);
     Ok(())
@@ -231,32 +344,75 @@ fn is_function(action: &c::sigaction) -> bool {
     !matches!(action.sa_handler(), c::SIG_DFL | c::SIG_IGN)
 }
 
-/// The level that installed this handler. Several levels have the default in common: the last one counts.
-fn level_of(levels: &[Level; LEVELS], handler: c::sighandler_t) -> Option<usize> {
-    let same = |index: &usize| levels[*index].entry().is_some_and(|entry| entry.handler == handler);
+/// The function of a level as the kernel has it.
+fn address(index: usize) -> c::sighandler_t {
+    let mut action = default_action();
+    action.set_sa_sigaction(Some(FUNCTIONS[index]));
+    action.sa_handler()
+}
+
+/// Whether two dispositions are one and the same, but for what the C library adds.
+fn is_same(one: &c::sigaction, other: &c::sigaction) -> bool {
+    /// `SA_RESTORER`: how handlers return is between kernel and C library.
+    const RESTORER: c_int = 0x0400_0000;
+    one.sa_handler() == other.sa_handler()
+        && from_c(&one.sa_mask) == from_c(&other.sa_mask)
+        && (one.sa_flags | RESTORER) == (other.sa_flags | RESTORER)
+}
+
+impl Entry {
+    /// Whether a disposition is what was put there, or what a handler for one time left of it: the default, with the flags of
+    /// the handler.
+    fn put(&self, found: &c::sigaction) -> bool {
+        let marked = from_c(&self.installed.sa_mask) == from_c(&found.sa_mask);
+        if found.sa_handler() == self.installed.sa_handler() {
+            return is_function(found) || marked;
+        }
+        let both = self.installed.sa_flags & found.sa_flags;
+        marked && found.sa_handler() == c::SIG_DFL && both & c::SA_RESETHAND != 0
+    }
+}
+
+/// The level that put this disposition there. What handlers for one time leave looks alike: the last one counts.
+fn level_of(levels: &[Level; LEVELS], found: &c::sigaction) -> Option<usize> {
+    let is_its = |index: &usize| levels[*index].entry().is_some_and(|entry| entry.put(found));
     let order = |index: &usize| levels[*index].entry().map(|entry| entry.order);
-    (0..LEVELS).filter(same).max_by_key(order)
+    (0..LEVELS).filter(is_its).max_by_key(order)
 }
 
 /// Undoes [`install`]. Puts back what was there when the disposition is still the guard's own; otherwise what is there
 /// stays, and the level only steps aside.
 pub(in crate::signal) fn remove(signal: Signal, index: usize) -> Raw<()> {
-    locked(|| {
+    let (result, _garbage) = locked(|| {
         let levels = levels(signal);
-        let current = disposition(signal)?;
-        let is_effective = level_of(levels, current.sa_handler()) == Some(index);
-        levels[index].state.store(REMOVED, Ordering::Release);
-        let result = if is_effective { set_disposition(signal, &before(levels, index)) } else { Ok(()) };
-        levels[index].disarm();
-        // A handler of other code on top may call this level's function for ever: then the level is not used again.
-        if is_effective {
+        let level = &levels[index];
+        level.state.store(REMOVED, Ordering::Release);
+        let result = restore(signal, levels);
+        level.disarm();
+        // A handler of other code on top may call this level's function for ever: then the level is not used again. Without
+        // a function there is nothing to be called.
+        if level.entry().is_some_and(|entry| !is_function(&entry.installed)) {
             free(levels, index);
         }
-        result
-    })
+        (result, collect(levels))
+    });
+    result
 }
 
-/// The disposition that was there before the guard of a level, and before those under it that are gone.
+/// If what is there was put there by a level that is gone, puts back what was there before it.
+fn restore(signal: Signal, levels: &[Level; LEVELS]) -> Raw<()> {
+    let current = disposition(signal)?;
+    let Some(top) = level_of(levels, &current).filter(|top| levels[*top].is(REMOVED)) else { return Ok(()) };
+    let replaced = replace_disposition(signal, &before(levels, top))?;
+    if is_same(&replaced, &current) {
+        free(levels, top);
+        return Ok(());
+    }
+    // Other code came in between, and what it put there may call the level's function.
+    replace_disposition(signal, &replaced).map(drop)
+}
+
+/// The disposition that was there before a level, and before those under it that are gone.
 fn before(levels: &[Level; LEVELS], index: usize) -> c::sigaction {
     let mut below = index;
     loop {
@@ -282,6 +438,12 @@ fn free(levels: &[Level; LEVELS], index: usize) {
     }
 }
 
+/// What was retired and is not in use any more, or not in a moment.
+fn collect(levels: &[Level; LEVELS]) -> Vec<Retired> {
+    let deadline = Instant::now() + PATIENCE;
+    levels.iter().flat_map(|level| level.collect(deadline)).collect()
+}
+
 /// What the kernel calls.
 ///
 /// # Safety
@@ -293,7 +455,7 @@ unsafe extern "C" fn function<const LEVEL: usize>(signal: c_int, info: *mut c::s
         let Some(level) = TABLE.get(index).map(|levels| &levels[LEVEL]) else { return };
         level.running.fetch_add(1, Ordering::SeqCst);
         // SAFETY: null, or from `Box::into_raw` in `publish`, never changed since, and not freed while this function counts: see
-        // `disarm`.
+        // `Retired`.
         let installed = unsafe { level.action.load(Ordering::SeqCst).as_ref() };
         if let Some(installed) = installed {
             // SAFETY: the kernel, or a handler that it called, gave the address of a `siginfo_t`, good while the handler runs.
@@ -301,32 +463,57 @@ unsafe extern "C" fn function<const LEVEL: usize>(signal: c_int, info: *mut c::s
             installed.action.run(&info.map_or_else(Fields::default, Fields::of));
         }
         if installed.is_none_or(|installed| installed.chain) {
-            // SAFETY: as for the action; see `free`.
+            // SAFETY: as for the action.
             let entry = unsafe { level.entry.load(Ordering::SeqCst).as_ref() };
             if let Some(entry) = entry {
                 // SAFETY: the arguments are those that the kernel gave.
-                unsafe { pass_on(&entry.previous, signal, info, context) };
+                unsafe { pass_on(entry, signal, info, context) };
             }
         }
         level.running.fetch_sub(1, Ordering::SeqCst);
     });
 }
 
-/// Calls the handler of a disposition, if it has one.
+/// Calls the handler that was there before, if there was one, as the kernel would: see [`adopt`].
+///
+/// A handler for one time only is left out, because the kernel may call it, or have called it.
 ///
 /// # Safety
 ///
 /// The arguments are those that the kernel gave to the handler that is running.
-unsafe fn pass_on(action: &c::sigaction, signal: c_int, info: *mut c::siginfo_t, context: *mut c_void) {
-    if !is_function(action) {
+unsafe fn pass_on(entry: &Entry, signal: c_int, info: *mut c::siginfo_t, context: *mut c_void) {
+    let previous = &entry.previous;
+    if !is_function(previous) || previous.sa_flags & c::SA_RESETHAND != 0 {
         return;
     }
+    if entry.adopted {
+        // SAFETY: a function; its mask is in force, as the caller's argument says.
+        unsafe { call(previous, signal, info, context) };
+        return;
+    }
+    // The guard that did not mean to call it is gone.
+    let own = Signal::try_from_raw(signal).filter(|_| previous.sa_flags & c::SA_NODEFER == 0);
+    let mask = from_c(&previous.sa_mask) | own.map_or(SignalSet::empty(), SignalSet::from);
+    if let Ok(before) = change_mask(How::Block, mask) {
+        // SAFETY: as above.
+        unsafe { call(previous, signal, info, context) };
+        // It cannot fail when the other one did not.
+        let _ = change_mask(How::Replace, before);
+    }
+}
+
+/// Calls the handler of a disposition.
+///
+/// # Safety
+///
+/// It has one, and is called with its mask in force. The arguments are those that the kernel gave to the handler that is
+/// running.
+unsafe fn call(action: &c::sigaction, signal: c_int, info: *mut c::siginfo_t, context: *mut c_void) {
     if action.sa_flags & c::SA_SIGINFO != 0 {
         // SAFETY: neither `SIG_DFL` nor `SIG_IGN`, and installed with SA_SIGINFO: it is such a function.
         let handler = unsafe { action.sa_sigaction() };
         if let Some(handler) = handler {
-            // SAFETY: whoever installed it for this signal said that the kernel may call it so, with its mask, its stack and its
-            // own signal blocked: `adopt` saw to these.
+            // SAFETY: whoever installed it for this signal said that the kernel may call it so; the caller sees to its mask.
             unsafe { handler(signal, info, context) };
         }
         return;
