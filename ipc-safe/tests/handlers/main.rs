@@ -13,3 +13,4 @@ mod actions;
 mod chain;
 mod disposition;
 mod flags;
+mod model;
