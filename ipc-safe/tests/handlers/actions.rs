@@ -1,7 +1,7 @@
 //! What handlers do: flags, counters, the last signal, descriptors.
 
 use crate::support::eventually;
-use crate::tools::{alone, errno, queue, raise, real_time, refused, set_errno};
+use crate::tools::{Over, alone, errno, queue, queue_to_thread, raise, real_time, refused, set_errno, thread_id};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::process::getpid;
 use ipc_safe::signal::{HandlerOptions, Origin, Signal, SignalSet, Value};
@@ -42,11 +42,11 @@ fn a_counter_counts_deliveries() {
         let guard = SignalSet::from([Signal::USR1, queued]).block().unwrap();
         for value in 0..5 {
             raise(Signal::USR1);
-            queue(queued, value);
+            queue_to_thread(thread_id(), queued, value);
         }
         assert_eq!(counter.count(), 0);
         drop(guard);
-        eventually("six are counted", || counter.count() == 6);
+        assert_eq!(counter.count(), 6);
         assert_eq!((counter.take(), counter.take()), (6, 0));
     });
 }
@@ -97,7 +97,7 @@ fn the_last_signal_is_never_torn_and_never_taken_twice() {
                 scope.spawn(move || {
                     for round in 0..ROUNDS {
                         let number = u32::try_from(signal.as_raw()).unwrap() << 24 | round;
-                        crate::tools::queue_to_thread(crate::tools::thread_id(), signal, pattern(number));
+                        queue_to_thread(thread_id(), signal, pattern(number));
                     }
                 })
             });
@@ -267,7 +267,7 @@ fn storms_while_memory_is_allocated_and_lines_are_printed() {
             options().wakeup(signals[3]).unwrap(),
             options().pipe(signals[4]).unwrap(),
         );
-        let (main, done) = (crate::tools::thread_id(), AtomicBool::new(false));
+        let (main, done) = (thread_id(), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for signal in signals.iter().cycle() {
@@ -278,6 +278,7 @@ fn storms_while_memory_is_allocated_and_lines_are_printed() {
                     std::thread::yield_now();
                 }
             });
+            let _over = Over(&done);
             let mut kept = Vec::new();
             for round in 0..ROUNDS {
                 kept.push(vec![round; round % 200]);
@@ -288,7 +289,6 @@ fn storms_while_memory_is_allocated_and_lines_are_printed() {
                 // Our own locked section.
                 drop(options().flag(Signal::USR1).unwrap());
             }
-            done.store(true, Ordering::Release);
         });
     });
 }

@@ -10,7 +10,14 @@ mod tools;
 
 mod actions;
 
+mod alternate_stack;
+mod broken_pipe;
 mod chain;
 mod disposition;
 mod flags;
+mod foreign;
+mod fork;
+mod in_flight;
+mod interrupted;
 mod model;
+mod thread;

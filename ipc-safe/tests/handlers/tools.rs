@@ -7,7 +7,7 @@ use ipc_safe::signal::{self, Signal, SignalSet};
 use ipc_safe::sys::signal as c;
 use std::any::type_name_of_val;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const INSIDE: &str = "IPC_SAFE_TEST_ALONE";
 
@@ -212,4 +212,13 @@ pub(crate) fn queue_to_thread(thread: ipc_safe::process::Pid, signal: Signal, va
     // SAFETY: reads 128 bytes, which a `siginfo_t` has.
     let result = unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal.as_raw(), info.as_ptr()) };
     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Says that the test is over when it is dropped, also by a panic, so that the threads that wait for that end.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
