@@ -149,10 +149,14 @@ fn storm<P: Readable>(mapping: &FileMapping<P>, writes: usize, mut write: impl F
 fn no_call_dies_while_another_process_truncates_in_a_loop() {
     isolated(|| {
         for object in objects() {
-            let rounds = Shared::<AtomicU64, _>::bare(SharedMemory::new(8).unwrap()).unwrap();
+            let counters = Shared::<[AtomicU64; 2], _>::bare(SharedMemory::new(16).unwrap()).unwrap();
+            let [rounds, grown] = &*counters;
             let other = fork(|| {
                 loop {
                     truncate(&object, 0);
+                    // Time for a write that began before to go wrong.
+                    let grows = (0..20).any(|_| size(&object) != 0);
+                    grown.fetch_add(u64::from(grows), Ordering::Relaxed);
                     truncate(&object, PAGES * page());
                     rounds.fetch_add(1, Ordering::Relaxed);
                 }
@@ -171,6 +175,7 @@ fn no_call_dies_while_another_process_truncates_in_a_loop() {
             let copies = MapOptions::new().beyond_end(true).len(PAGES * page()).file_copy_on_write(&object).unwrap();
             storm(&copies, 1, |tallies| tallies[0].count("write to a copy", copies.write(0, &source)));
             assert!(rounds.load(Ordering::Relaxed) > 20);
+            assert_eq!(grown.load(Ordering::Relaxed), 0, "a write made the file longer");
             drop(other);
             // Nobody is left to make it longer: what is written now does not, either.
             truncate(&object, 0);
