@@ -70,13 +70,13 @@ pub struct ProtectionKey(Arc<Allocated>);
 pub enum KeyRights {
     /// Nothing.
     #[doc(alias = "PKEY_DISABLE_ACCESS")]
-    NoAccess,
-    /// What the protection of the memory says, without writing.
+    Nothing,
+    /// Reading, as far as the protection of the memory allows it.
     #[doc(alias = "PKEY_DISABLE_WRITE")]
-    ReadOnly,
-    /// What the protection of the memory says.
+    Reading,
+    /// Reading and writing, as far as the protection of the memory allows it.
     #[doc(alias = "PKEY_UNRESTRICTED")]
-    ReadWrite,
+    Writing,
 }
 
 /// What is under memory that can have a key: that which is read and written by loads and stores.
@@ -132,11 +132,11 @@ impl ProtectionKey {
     pub fn rights(&self) -> KeyRights {
         // SAFETY: the key is allocated while this value lives.
         match unsafe { raw::pkey_get(self.number()) } {
-            Ok(rights) if rights & PKEY_DISABLE_ACCESS != 0 => KeyRights::NoAccess,
-            Ok(rights) if rights & PKEY_DISABLE_WRITE != 0 => KeyRights::ReadOnly,
-            Ok(_) => KeyRights::ReadWrite,
+            Ok(rights) if rights & PKEY_DISABLE_ACCESS != 0 => KeyRights::Nothing,
+            Ok(rights) if rights & PKEY_DISABLE_WRITE != 0 => KeyRights::Reading,
+            Ok(_) => KeyRights::Writing,
             // Not for a number that the C library has accepted in `new`.
-            Err(_) => KeyRights::NoAccess,
+            Err(_) => KeyRights::Nothing,
         }
     }
 

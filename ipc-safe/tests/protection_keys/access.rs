@@ -26,7 +26,7 @@ fn an_access_for_reading_does_not_let_anybody_write() {
 
     let access = memory.read_access().unwrap();
 
-    assert_eq!(memory.key().rights(), KeyRights::ReadOnly);
+    assert_eq!(memory.key().rights(), KeyRights::Reading);
     assert_eq!(access.load::<[u8; 4]>(0).unwrap(), *b"text");
     assert_eq!(fault_of(|| _ = peek(address)), None);
     assert_eq!(fault_of(|| poke(address)), Some(SEGV_PKUERR));
@@ -42,7 +42,7 @@ fn an_access_for_writing_reads_and_writes() {
     access.write(1, b"oa").unwrap();
     access.store(4, &7_u32).unwrap();
 
-    assert_eq!(memory.key().rights(), KeyRights::ReadWrite);
+    assert_eq!(memory.key().rights(), KeyRights::Writing);
     assert_eq!(fault_of(|| poke(address)), None);
     assert_eq!(access.to_vec()[..8], *b"toat\x07\0\0\0");
     access.fill(1);
@@ -56,23 +56,23 @@ fn the_strongest_access_left_decides_whatever_the_order() {
     let (read, write) = (|| memory.read_access().unwrap(), || memory.write_access().unwrap());
 
     let (outer, inner) = (read(), write());
-    assert_eq!(rights(), KeyRights::ReadWrite);
+    assert_eq!(rights(), KeyRights::Writing);
     drop(outer);
-    assert_eq!(rights(), KeyRights::ReadWrite, "dropped out of order");
+    assert_eq!(rights(), KeyRights::Writing, "dropped out of order");
     inner.write(0, b"still").unwrap();
     drop(inner);
-    assert_eq!(rights(), KeyRights::NoAccess);
+    assert_eq!(rights(), KeyRights::Nothing);
 
     let (outer, inner) = (write(), read());
-    assert_eq!(rights(), KeyRights::ReadWrite);
+    assert_eq!(rights(), KeyRights::Writing);
     drop(outer);
-    assert_eq!(rights(), KeyRights::ReadOnly);
+    assert_eq!(rights(), KeyRights::Reading);
     assert_eq!(inner.load::<[u8; 5]>(0).unwrap(), *b"still");
     let twice = read();
     drop(inner);
-    assert_eq!(rights(), KeyRights::ReadOnly);
+    assert_eq!(rights(), KeyRights::Reading);
     drop(twice);
-    assert_eq!(rights(), KeyRights::NoAccess);
+    assert_eq!(rights(), KeyRights::Nothing);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_panic_takes_the_rights_away() {
     }));
 
     assert!(panic.is_err());
-    assert_eq!(memory.key().rights(), KeyRights::NoAccess);
+    assert_eq!(memory.key().rights(), KeyRights::Nothing);
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn the_rights_of_one_thread_are_not_those_of_another() {
         let access = memory.write_access().unwrap();
         access.write(0, b"seen").unwrap();
         ask.send(()).unwrap();
-        assert_eq!(said.recv().unwrap(), (*b"seen", KeyRights::NoAccess));
-        assert_eq!(memory.key().rights(), KeyRights::ReadWrite);
+        assert_eq!(said.recv().unwrap(), (*b"seen", KeyRights::Nothing));
+        assert_eq!(memory.key().rights(), KeyRights::Writing);
         drop(ask);
     });
 }
@@ -138,18 +138,18 @@ fn a_thread_inherits_rights_until_it_gives_them_back() {
         [inherited, key.rights()]
     };
 
-    assert_eq!(in_thread(&revoked), [KeyRights::NoAccess; 2]);
+    assert_eq!(in_thread(&revoked), [KeyRights::Nothing; 2]);
     let _access = memory.write_access().unwrap();
-    assert_eq!(in_thread(&revoked), [KeyRights::ReadWrite, KeyRights::NoAccess]);
+    assert_eq!(in_thread(&revoked), [KeyRights::Writing, KeyRights::Nothing]);
     let used = || {
         let inherited = key.rights();
         drop(memory.read_access().unwrap());
         [inherited, key.rights()]
     };
-    assert_eq!(in_thread(&used), [KeyRights::ReadWrite, KeyRights::NoAccess]);
+    assert_eq!(in_thread(&used), [KeyRights::Writing, KeyRights::Nothing]);
 
     key.revoke_inherited().unwrap();
-    assert_eq!(key.rights(), KeyRights::ReadWrite, "what an access gives is not inherited");
+    assert_eq!(key.rights(), KeyRights::Writing, "what an access gives is not inherited");
 }
 
 #[test]
@@ -159,11 +159,11 @@ fn a_forked_child_has_copies_and_what_it_drops_is_still_the_parents() {
     let access = memory.write_access().unwrap();
 
     fork(|| {
-        assert_eq!(memory.key().rights(), KeyRights::ReadWrite);
+        assert_eq!(memory.key().rights(), KeyRights::Writing);
         access.write(0, b"mine").unwrap();
         // SAFETY: the child's copies, of which it uses no others from here on: it ends without dropping them.
         drop(unsafe { std::ptr::read(&raw const access) });
-        assert_eq!(memory.key().rights(), KeyRights::NoAccess);
+        assert_eq!(memory.key().rights(), KeyRights::Nothing);
         // SAFETY: as above.
         let copy = unsafe { std::ptr::read(&raw const memory) };
         assert_eq!(&copy.release().unwrap()[..4], b"mine");
@@ -171,7 +171,7 @@ fn a_forked_child_has_copies_and_what_it_drops_is_still_the_parents() {
     })
     .succeed();
 
-    assert_eq!(memory.key().rights(), KeyRights::ReadWrite);
+    assert_eq!(memory.key().rights(), KeyRights::Writing);
     assert_eq!(access.load::<[u8; 4]>(0).unwrap(), *b"text");
     drop(access);
     assert_eq!(fault_of(|| _ = peek(memory.as_ptr())), Some(SEGV_PKUERR));
@@ -200,7 +200,7 @@ fn a_signal_handler_has_no_rights_and_what_it_interrupts_keeps_its_own() {
     }
 
     assert_eq!(RIGHTS.load(Ordering::Relaxed) & 1, 1, "PKEY_DISABLE_ACCESS");
-    assert_eq!(memory.key().rights(), KeyRights::ReadWrite);
+    assert_eq!(memory.key().rights(), KeyRights::Writing);
     access.write(0, b"goes on").unwrap();
 }
 

@@ -25,7 +25,7 @@ fn a_missing_feature_is_unsupported_in_words() {
 fn a_new_key_gives_no_rights_and_is_like_its_clones_only() {
     let (Some(one), Some(two)) = (key(), key()) else { return };
 
-    assert_eq!((one.rights(), two.rights()), (KeyRights::NoAccess, KeyRights::NoAccess));
+    assert_eq!((one.rights(), two.rights()), (KeyRights::Nothing, KeyRights::Nothing));
     assert_eq!(one, one.clone());
     assert_ne!(one, two);
     assert_ne!(one.as_raw(), two.as_raw());
@@ -115,14 +115,14 @@ fn a_forgotten_access_to_an_earlier_key_counts_for_nothing() {
         let number = first.as_raw();
         let memory = memory_of(&first);
         std::mem::forget(memory.write_access().unwrap());
-        assert_eq!(first.rights(), KeyRights::ReadWrite);
+        assert_eq!(first.rights(), KeyRights::Writing);
         drop((memory, first));
 
         let again = all_keys().into_iter().find(|other| other.as_raw() == number).unwrap();
-        assert_eq!(again.rights(), KeyRights::NoAccess);
+        assert_eq!(again.rights(), KeyRights::Nothing);
         let memory = memory_of(&again);
         drop(memory.read_access().unwrap());
-        assert_eq!(again.rights(), KeyRights::NoAccess);
+        assert_eq!(again.rights(), KeyRights::Nothing);
     });
 }
 
