@@ -123,6 +123,9 @@ fn the_descriptor_is_readable_while_a_signal_waits() {
     });
 }
 
+/// Signals are dealt with outside of any handler.
+///
+/// R-SIG-10 R-SIG-14
 #[test]
 fn the_iterator_gives_the_signals_in_order() {
     alone(|| {

@@ -3,14 +3,12 @@
 use crate::alone::alone;
 use crate::mask::{block, set};
 use crate::support::eventually;
-use crate::tools::{
-    Handler, LONG, SHORT, blocked, fails, gettid, handled, is_empty, pending, real_time, to_thread, while_in,
-};
+use crate::tools::{Handler, LONG, SHORT, blocked, fails, handled, is_empty, pending, real_time, to_thread, while_in};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::process::getpid;
 use ipc_safe::signal::{self, Information, MaskGuard, Signal, SignalSet};
 use libc::{SYS_rt_sigsuspend, SYS_rt_sigtimedwait};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 type Form = fn(&MaskGuard) -> ipc_safe::Result<Information>;
@@ -117,31 +115,46 @@ fn a_handler_ends_the_interruptible_form_only() {
 /// R-SIG-16
 #[test]
 fn interruptions_do_not_lengthen_a_timed_wait() {
-    const TIME: Duration = Duration::from_millis(100);
+    const TIME: Duration = Duration::from_millis(300);
     alone(|| {
         for flags in [0, libc::SA_RESTART] {
-            let _handler = Handler::new(Signal::USR2, flags);
+            let _handler = Handler::of(Signal::ALRM, count_alarm as *const () as usize, flags);
             let guard = block(Signal::USR1.into());
-            let before = handled();
-            let (thread, start) = (gettid(), Instant::now());
-            let done = AtomicBool::new(false);
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    // Blocked here: the signals are the waiting thread's.
-                    let _guard = block(SignalSet::all());
-                    while !done.load(Ordering::SeqCst) {
-                        to_thread(thread, Signal::USR2);
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                });
+            // A busy machine lets few alarms interrupt a wait.
+            let mut interrupted = false;
+            while !interrupted {
+                ALARMS.store(0, Ordering::SeqCst);
+                set_alarm(1000);
+                let start = Instant::now();
                 fails(guard.wait_timeout(TIME), ErrorKind::TimedOut, libc::ETIMEDOUT);
-                done.store(true, Ordering::SeqCst);
-            });
-            assert!(start.elapsed() >= TIME, "not too early");
-            assert!(start.elapsed() < LONG, "each interruption began the time anew: {:?}", start.elapsed());
-            assert!(handled() > before + 5, "the interruptions came");
+                assert!(start.elapsed() >= TIME, "not too early");
+                set_alarm(0);
+                let alarms = ALARMS.load(Ordering::SeqCst);
+                assert!(alarms < MOST_ALARMS, "each interruption began the time anew");
+                interrupted = alarms > 3;
+            }
         }
     });
+}
+
+static ALARMS: AtomicU32 = AtomicU32::new(0);
+
+/// In ten times the time that the wait takes.
+const MOST_ALARMS: u32 = 3000;
+
+/// Counts, and has the alarms end at last.
+extern "C" fn count_alarm(_signal: i32) {
+    if ALARMS.fetch_add(1, Ordering::SeqCst) + 1 >= MOST_ALARMS {
+        set_alarm(0);
+    }
+}
+
+/// An alarm again and again after so many microseconds, or none any more.
+fn set_alarm(tv_usec: libc::suseconds_t) {
+    let time = libc::timeval { tv_sec: 0, tv_usec };
+    let times = libc::itimerval { it_interval: time, it_value: time };
+    // SAFETY: reads the times. A handler may call it.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const times, std::ptr::null_mut()) };
 }
 
 /// Only the guard's signals are taken; others of the mask stay.
