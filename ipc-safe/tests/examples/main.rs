@@ -8,6 +8,7 @@ mod messages;
 mod program;
 mod records;
 mod semaphores;
+mod signals;
 #[path = "../support/mod.rs"]
 mod support;
 mod timers;
