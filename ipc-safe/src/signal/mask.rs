@@ -140,8 +140,8 @@ pub struct MaskGuard {
 }
 
 impl SignalSet {
-    /// Blocks these signals in the calling thread. [`KILL`](Signal::KILL) and [`STOP`](Signal::STOP) cannot be blocked and are
-    /// left out.
+    /// Blocks these signals in the calling thread. [`KILL`](super::Signal::KILL) and [`STOP`](super::Signal::STOP) cannot be
+    /// blocked and are left out.
     ///
     /// # Errors
     ///
