@@ -17,6 +17,7 @@ mod run;
 mod send;
 mod show;
 mod signals;
+mod stop;
 mod table;
 mod target;
 mod tour;
@@ -39,6 +40,7 @@ Examples:
   ipc list                       all queues, semaphore sets, segments and POSIX objects
   ipc show segment 3             all about a segment, and who has it attached
   ipc remove --orphans --dry-run say what dead processes left behind
+  ipc signals 1234               what a process blocks, ignores and catches
   ipc run -- make test           run a command in IPC namespaces of its own, report what it leaves
 
 A queue, set or segment is named by its ID (decimal) or its KEY (0x and hexadecimal
@@ -57,6 +59,7 @@ enum Command {
     Peek(peek::Arguments),
     Remove(remove::Arguments),
     Limits(limits::Arguments),
+    Signals(signals::Arguments),
     Run(run::Arguments),
     #[command(name = run::INIT, hide = true)]
     Init(run::InitArguments),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Peek(arguments) => peek::run(&arguments),
         Command::Remove(arguments) => remove::run(&arguments),
         Command::Limits(arguments) => limits::run(&arguments),
+        Command::Signals(arguments) => signals::run(&arguments),
         Command::Run(arguments) => return run::run(&arguments),
         Command::Init(arguments) => return run::init(&arguments),
     };

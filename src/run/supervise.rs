@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result, complain, reason};
 use crate::people;
-use crate::signals;
+use crate::stop;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, set_child_subreaper, wait};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::SignalsInfo;
@@ -33,7 +33,7 @@ pub(super) fn outside(init: &mut Command) -> Result<u8> {
 /// unless the init was not yet listening. The kernel drops signals for an init that does not listen.
 fn pass_to_init(init: Pid, origin: &Origin) {
     const ATTEMPTS: usize = 2000;
-    let is_ready = || signals::is_handled(init.as_raw_nonzero().get(), origin.signal);
+    let is_ready = || stop::is_handled(init.as_raw_nonzero().get(), origin.signal);
     if is_from_terminal(origin) && is_ready() {
         return;
     }
@@ -107,7 +107,7 @@ fn children(of: Pid) -> Vec<Pid> {
 }
 
 fn listen() -> Result<SignalsInfo<WithOrigin>> {
-    let mut all = signals::not_ignored(&PASSED_ON);
+    let mut all = stop::not_ignored(&PASSED_ON);
     all.push(SIGCHLD);
     SignalsInfo::new(all).map_err(|error| Failure::new(format!("listening for signals: {}", reason(&error))))
 }

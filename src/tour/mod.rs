@@ -11,10 +11,11 @@ mod queue;
 mod receiver;
 mod ring;
 mod row;
+mod signal;
 
 use crate::failure::{Failure, Result, reason};
 use crate::output;
-use crate::signals::StopRequest;
+use crate::stop::StopRequest;
 use crate::table::{Side, Table};
 use crate::units::{bytes, parse_seconds, parse_size, short, throughput};
 use mechanism::{Mechanism, UNITS};
@@ -33,6 +34,7 @@ static MECHANISMS: &[&dyn Mechanism] = &[
     &Ring::IN_MEMFD,
     &Ring::IN_FILE,
     &Ring::IN_POSIX,
+    &signal::Signals,
 ];
 
 /// Send a file to another process through every mechanism, and compare
@@ -87,6 +89,7 @@ struct Tour<'t> {
 pub(crate) fn run(arguments: &Arguments) -> Result {
     let file = arguments.file.clone().map_or_else(own_program, Ok)?;
     check_file(&file)?;
+    let _blocked = signal::block()?;
     let stop = StopRequest::listen().map_err(|error| Failure::new(format!("signals: {}", reason(&error))))?;
     let rows = arguments.rows(&file, &stop)?;
     let printed = if arguments.json {

@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::receiver::{Receiver, cancel};
 use crate::failure::{Failure, Result};
 use crate::inventory::{self, Name};
-use crate::signals::StopRequest;
+use crate::stop::StopRequest;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -16,6 +16,7 @@ mod remove;
 mod run;
 mod send;
 mod show;
+mod signals;
 #[path = "../../ipc-safe/tests/support/mod.rs"]
 mod support;
 mod terminal;

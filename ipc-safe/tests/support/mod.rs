@@ -24,10 +24,22 @@ pub fn watchdog() -> Watchdog {
     std::thread::spawn(move || {
         if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("test {name} hangs: not done after {PATIENCE:?}");
+            kill_children();
             std::process::abort();
         }
     });
     Watchdog { _done: done }
+}
+
+/// So that a test program that is ended leaves no forked child behind, which might hold the pipe that its output goes to.
+fn kill_children() {
+    for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+            // SAFETY: a child of this process that is not reaped yet.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+        }
+    }
 }
 
 /// Waits until `condition` holds; fails the test when it does not in time.
@@ -52,9 +64,6 @@ pub fn fork(body: impl FnOnce() -> i32) -> Forked {
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {
-        // A test program that is ended by its watchdog leaves no child behind.
-        // SAFETY: takes integers; concerns this process only.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
         // SAFETY: ends the child without running the destructors and exit handlers of the parent's copy.
         unsafe { libc::_exit(code) };
