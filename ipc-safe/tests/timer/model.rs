@@ -95,16 +95,24 @@ impl Model {
         self.stack.last_mut().unwrap()
     }
 
-    /// What the kernel has.
+    /// That the kernel has what it should have.
     fn check(&mut self) {
         let expected = self.lost.unwrap_or(*self.top());
         assert_near(self.clock.remaining().unwrap(), expected);
     }
 
+    /// Whether the innermost guard has lost the timer. When it is cancelled, one that stands is as it left it.
+    fn is_lost(&mut self) -> bool {
+        if self.lost == Some(None) && self.top().is_none() {
+            self.lost = None;
+        }
+        self.lost.is_some()
+    }
+
     /// The result of a call, which is what was left, unless the timer is lost.
     #[track_caller]
     fn returned(&mut self, result: ipc_safe::Result<Option<Schedule>>) -> bool {
-        if self.lost.is_some() {
+        if self.is_lost() {
             fails_here(result, ErrorKind::Removed);
             return false;
         }
@@ -141,7 +149,7 @@ impl Model {
             Step::Foreign(theirs) => self.foreign(*theirs),
             Step::Nested(schedule, steps, end) => match guard.nested(*schedule) {
                 Ok(inner) => self.nested(inner, *schedule, steps, *end),
-                Err(error) => assert!(self.lost.is_some() && error.is_removed(), "{error}"),
+                Err(error) => assert!(self.is_lost() && error.is_removed(), "{error}"),
             },
         }
     }
@@ -159,6 +167,7 @@ impl Model {
     }
 
     fn nested(&mut self, inner: IntervalTimer<'_>, schedule: Schedule, steps: &[Step], end: End) {
+        assert!(!self.is_lost(), "nested in a guard without a timer");
         assert_near(inner.previous(), *self.top());
         self.scope(inner, schedule, steps, end);
     }
@@ -193,6 +202,7 @@ impl Model {
                 child(move || drop(guard)).succeed();
             }
         }
+        self.is_lost();
         self.stack.pop();
     }
 }
