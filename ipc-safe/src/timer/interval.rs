@@ -108,6 +108,8 @@ impl IntervalTimer<'_> {
     /// Stops it; what was left. The guard keeps the timer, for [`set`](Self::set) to start it again: what other code
     /// had running is not put back yet.
     ///
+    /// Other code that sets the timer now and stops it again goes unnoticed: it stands, as the guard left it.
+    ///
     /// # Errors
     ///
     /// [`Removed`](crate::error::ErrorKind::Removed) when other code has set the timer.

@@ -1,6 +1,7 @@
 //! Random programs of nested guards, against a model: a stack of schedules, of which the topmost runs.
 
-use crate::tools::{CLOCKS, alone, assert_near, child, fails_here, hours, set_by_others};
+use crate::support::watchdog;
+use crate::tools::{CLOCKS, assert_near, child, fails_here, hours, set_by_others};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::timer::{IntervalClock, IntervalTimer, Schedule};
 use proptest::prelude::*;
@@ -232,9 +233,11 @@ fn config() -> Config {
 /// and in the end what was there before, or what other code put there.
 #[test]
 fn nested_guards_do_what_the_model_does() {
-    alone(|| {
+    // The watchdog is for each program: how many there are is for whoever runs the test to say.
+    child(|| {
         let strategy = (prop::sample::select(&CLOCKS[..]), foreign(), schedule(), steps(), end());
         let outcome = TestRunner::new(config()).run(&strategy, |(clock, before, schedule, steps, end)| {
+            let _watchdog = watchdog();
             program(clock, before, schedule, &steps, end);
             Ok(())
         });
@@ -248,5 +251,6 @@ fn nested_guards_do_what_the_model_does() {
             }
             Err(error) => panic!("{error}"),
         }
-    });
+    })
+    .succeed();
 }
