@@ -275,7 +275,8 @@ fn storms_while_memory_is_allocated_and_lines_are_printed() {
                         break;
                     }
                     let _ = ipc_safe::signal::to_thread(getpid(), main, *signal);
-                    std::thread::yield_now();
+                    // A pause: a thread that gets signals faster than it leaves their handlers never gets further.
+                    std::thread::sleep(Duration::from_micros(50));
                 }
             });
             let _over = Over(&done);

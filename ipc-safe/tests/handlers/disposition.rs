@@ -243,6 +243,15 @@ fn guards_can_be_made_for_ever() {
             raise(Signal::USR1);
             assert!(flag.is_set(), "round {round}");
         }
+        // Hand over hand.
+        let mut last = options().chain(true).count(Signal::USR1).unwrap();
+        for round in 0..100 {
+            let next = options().chain(true).count(Signal::USR1).unwrap();
+            drop(std::mem::replace(&mut last, next));
+            raise(Signal::USR1);
+            assert_eq!(last.take(), 1, "round {round}");
+        }
+        drop(last);
         // Handlers for one time.
         for round in 0..100 {
             let once = options().reset(true).count(Signal::USR1).unwrap();

@@ -80,7 +80,7 @@ fn a_guard_dropped_in_a_child_restores_the_childs_disposition_only() {
 /// Children of a process whose other threads change dispositions and are in handlers all the time.
 #[test]
 fn a_child_never_waits_for_threads_that_it_does_not_have() {
-    const ROUNDS: usize = 400;
+    const ROUNDS: usize = 150;
     const MINE: [Signal; 2] = [Signal::USR1, Signal::USR2];
     alone(|| {
         let done = AtomicBool::new(false);

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// A signal that does nothing by default, so that it can be raised at any time.
 const SIGNAL: Signal = Signal::URG;
-/// So few that all places of guards are enough, also when other code keeps some.
-const MOST_GUARDS: usize = 7;
+/// So many guards there are at a time, with those that are gone and that other code may call.
+const PLACES: usize = 8;
+const ALL_GUARDS: usize = 40;
 const MOST_FOREIGN: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::ForeignIgnore),
         4 => Just(Step::Raise),
     ];
-    proptest::collection::vec(step, 1..24)
+    proptest::collection::vec(step, 1..50)
 }
 
 /// A guard as the test holds it.
@@ -142,7 +143,7 @@ impl Machine {
     }
 
     fn guard(&mut self, kind: Kind) {
-        if self.guards.len() == MOST_GUARDS {
+        if self.guards.len() == ALL_GUARDS {
             return;
         }
         let options = HandlerOptions::new();
@@ -153,13 +154,27 @@ impl Machine {
             Kind::Chain => options.chain(true).count(SIGNAL).map(Held::Counting),
             Kind::Once => options.reset(true).count(SIGNAL).map(Held::Counting),
         };
-        let found = self.nodes[self.top].action;
+        if self.nodes.iter().filter(|node| node.is_known).count() == PLACES {
+            refused(held, ErrorKind::LimitReached);
+            return;
+        }
+        let found = self.nodes[self.below()].action;
         if kind == Kind::Chain && found.is_function() && found.flags & c::SA_RESETHAND != 0 {
             refused(held, ErrorKind::AlreadyExists);
             return;
         }
+        let (top, below) = (self.top, self.below());
         self.push(Who::Ours { number: self.guards.len(), kind, is_alive: true, has_fired: false });
+        self.nodes[self.top].under = Some(below);
+        if top != below {
+            self.nodes[top].is_known = false;
+        }
         self.guards.push(Some(held.unwrap()));
+    }
+
+    /// What a new guard stands on: not on one that is gone, which other code put back.
+    fn below(&self) -> usize {
+        if self.is_gone(self.top) { self.nodes[self.top].under.unwrap() } else { self.top }
     }
 
     fn drop(&mut self, index: &Index) {
@@ -177,34 +192,27 @@ impl Machine {
         if let Who::Ours { is_alive, .. } = &mut self.nodes[dropped].who {
             *is_alive = false;
         }
-        let top = self.top;
-        while self.is_gone(self.top) {
+        // Those over it stand on what is under it.
+        let under = self.nodes[dropped].under;
+        let mut was_under = false;
+        for node in self.nodes.iter_mut().filter(|node| node.is_known && node.under == Some(dropped)) {
+            node.under = under;
+            was_under = true;
+        }
+        if self.is_gone(self.top) {
+            self.nodes[self.top].is_known = false;
             self.top = self.nodes[self.top].under.unwrap();
         }
-        if self.top != top {
-            self.forget(top);
-        }
-        // Other code cannot call what is no function.
-        if let Who::Ours { kind: Kind::Default | Kind::Ignore, .. } = self.nodes[dropped].who {
-            self.forget(dropped);
+        // Other code does not call what is under another guard, and cannot call what is no function.
+        let is_function = !matches!(self.nodes[dropped].who, Who::Ours { kind: Kind::Default | Kind::Ignore, .. });
+        if was_under || !is_function {
+            self.nodes[dropped].is_known = false;
         }
     }
 
     fn is_gone(&self, index: usize) -> bool {
         let node = &self.nodes[index];
         node.is_known && matches!(node.who, Who::Ours { is_alive: false, .. })
-    }
-
-    /// Forgets a guard that is gone, and those under it, down to one that another guard stands on.
-    fn forget(&mut self, index: usize) {
-        let mut next = Some(index);
-        while let Some(index) = next.filter(|index| self.is_gone(*index)) {
-            if self.nodes.iter().any(|node| node.is_known && node.under == Some(index)) {
-                return;
-            }
-            self.nodes[index].is_known = false;
-            next = self.nodes[index].under;
-        }
     }
 
     /// Drops the oldest guard.
@@ -232,11 +240,12 @@ impl Machine {
                     expected.1[number] += 1;
                     node.under.filter(|_| calls)
                 }
-                Who::Ours { is_alive: false, .. } => self.passed_on(index),
+                Who::Ours { is_alive: false, .. } if node.action.is_function() => self.passed_on(index),
+                Who::Ours { is_alive: false, .. } => None,
                 Who::Ours { number, kind, has_fired, .. } => {
                     let counts = !matches!(kind, Kind::Default | Kind::Ignore) && !has_fired;
                     expected.0[number] += u64::from(counts);
-                    node.under.filter(|_| kind == Kind::Chain)
+                    if kind == Kind::Chain { self.passed_on(index) } else { None }
                 }
             };
         }
@@ -250,16 +259,8 @@ impl Machine {
         assert_eq!(counted, expected, "guards and foreign handlers that ran");
     }
 
-    /// Where a level goes that is gone: not to a handler for one time.
+    /// What a level passes on to: not to a handler for one time.
     fn passed_on(&self, index: usize) -> Option<usize> {
-        // What lies under the default or ignoring is not called: nothing was.
-        if let Who::Ours { kind: Kind::Default | Kind::Ignore, .. } = self.nodes[index].who {
-            return None;
-        }
-        // Nor is a handler whose time is over a function.
-        if !self.nodes[index].action.is_function() {
-            return None;
-        }
         let under = self.nodes[index].under?;
         let action = self.nodes[under].action;
         (action.is_function() && action.flags & c::SA_RESETHAND == 0).then_some(under)
@@ -336,7 +337,7 @@ fn play(steps: &[Step]) -> i32 {
         .any(|node| matches!(node.who, Who::Foreign { .. }) || node.who == Who::Nobody && node.under.is_some());
     if !has_foreign {
         assert_eq!(Action::of(SIGNAL), Action::DEFAULT);
-        let all: Vec<_> = (0..8).map(|_| SIGNAL.ignore().expect("all places are free again")).collect();
+        let all: Vec<_> = (0..PLACES).map(|_| SIGNAL.ignore().expect("all places are free again")).collect();
         drop(all);
     }
     0

@@ -37,12 +37,14 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 const FREE: u8 = 0;
 const LIVE: u8 = 1;
-/// The guard is gone. Handlers on top may still call the function, which passes on to what was there before.
+/// The guard is gone, but a handler of other code on top may call the function for ever, which then passes on to what was there
+/// before.
 const REMOVED: u8 = 2;
 
 struct Level {
     state: AtomicU8,
-    /// What the guard found and installed.
+    /// What the guard found and installed. Stays when the level is free, for functions that the kernel called just before: they
+    /// pass on, too.
     entry: AtomicPtr<Entry>,
     /// What its function does.
     action: AtomicPtr<Installed>,
@@ -53,9 +55,9 @@ struct Level {
 }
 
 struct Entry {
-    /// The disposition that was there before.
+    /// The disposition that was there before. Not that of a guard that is gone: see [`splice`].
     previous: c::sigaction,
-    /// The level that this is, if it was ours.
+    /// The level that this is, if it is ours.
     over: Option<usize>,
     /// What was put there.
     installed: c::sigaction,
@@ -144,17 +146,13 @@ impl Level {
         self.state.load(Ordering::Relaxed) == state
     }
 
-    /// Whether a guard can have it. A thread of the parent that was giving it back when this process was forked may have
-    /// got as far as taking the entry away.
-    fn is_vacant(&self) -> bool {
-        self.is(FREE) || self.is(REMOVED) && self.entry.load(Ordering::Relaxed).is_null()
+    /// What the guard found and installed, unless the level is free. Only under the lock, where no entry is freed.
+    fn entry(&self) -> Option<&Entry> {
+        self.any_entry().filter(|_| !self.is(FREE))
     }
 
-    /// What the guard found and installed. Only under the lock, where no entry is freed.
-    fn entry(&self) -> Option<&Entry> {
-        if self.is(FREE) {
-            return None;
-        }
+    /// As [`entry`](Self::entry), also what the last guard of a free level left.
+    fn any_entry(&self) -> Option<&Entry> {
         // SAFETY: null, or from `Box::into_raw`, never changed since, and freed only after it was taken out of here, which
         // happens under the lock that the caller holds.
         unsafe { self.entry.load(Ordering::Acquire).as_ref() }
@@ -163,7 +161,7 @@ impl Level {
     fn publish(&self, entry: Entry, action: Option<Installed>) {
         let action = action.map_or(ptr::null_mut(), |action| Box::into_raw(Box::new(action)));
         self.action.store(action, Ordering::SeqCst);
-        self.entry.store(Box::into_raw(Box::new(entry)), Ordering::SeqCst);
+        self.replace_entry(entry);
         self.state.store(LIVE, Ordering::Release);
     }
 
@@ -181,9 +179,7 @@ impl Level {
 
     /// Gives the level back.
     fn free(&self) {
-        let entry = self.entry.swap(ptr::null_mut(), Ordering::SeqCst);
         self.disarm();
-        self.retire(ptr::null_mut(), entry);
         self.state.store(FREE, Ordering::Release);
     }
 
@@ -262,35 +258,68 @@ pub(in crate::signal) fn install(signal: Signal, change: Change) -> Raw<usize> {
 }
 
 fn put(signal: Signal, levels: &[Level; LEVELS], change: Change) -> Raw<usize> {
-    let previous = disposition(signal)?;
-    let index = (0..LEVELS).find(|index| is_possible(levels, *index, &previous)).ok_or(Errno::NOSPC)?;
+    let found = disposition(signal)?;
+    let Below { previous, over, gone } = below(levels, &found);
+    let index = (0..LEVELS).find(|index| is_possible(levels, *index, &found)).ok_or(Errno::NOSPC)?;
     let level = &levels[index];
     let order = ORDER.fetch_add(1, Ordering::Relaxed) + 1;
     let (installed, adopted, action) = prepare(&previous, change, index, order)?;
-    let over = level_of(levels, &previous);
     // Published first: the function may run before the call below returns.
     level.publish(Entry { previous, over, installed, adopted, order }, action);
-    match replace_disposition(signal, &installed) {
-        Ok(replaced) if is_same(&replaced, &previous) => Ok(index),
-        Ok(previous) => {
-            // Other code changed it in between.
-            let over = level_of(levels, &previous);
-            level.replace_entry(Entry { previous, over, installed, adopted: false, order });
-            Ok(index)
-        }
+    let replaced = match replace_disposition(signal, &installed) {
+        Ok(replaced) => replaced,
         Err(errno) => {
             level.free();
-            Err(errno)
+            return Err(errno);
         }
+    };
+    if !is_same(&replaced, &found) {
+        // Other code changed it in between.
+        let Below { previous, over, .. } = below(levels, &replaced);
+        level.replace_entry(Entry { previous, over, installed, adopted: false, order });
+    } else if let Some(gone) = gone {
+        levels[gone].free();
+    }
+    Ok(index)
+}
+
+/// What a guard stands on.
+struct Below {
+    previous: c::sigaction,
+    over: Option<usize>,
+    /// The level that was found, when its guard is gone: other code put it back. The guard stands on what is under it.
+    gone: Option<usize>,
+}
+
+fn below(levels: &[Level; LEVELS], found: &c::sigaction) -> Below {
+    let top = level_of(levels, found);
+    match top.and_then(|top| levels[top].entry()) {
+        Some(entry) if top.is_some_and(|top| levels[top].is(REMOVED)) => {
+            Below { previous: entry.previous, over: entry.over, gone: top }
+        }
+        _ => Below { previous: *found, over: top, gone: None },
     }
 }
 
-/// Whether a level is vacant, and its function is none that would be called by way of itself, for ever: other code may have
+/// Whether a level is free, and its function is none that would be called by way of itself, for ever: other code may have
 /// kept the function from an earlier guard and put it back, although the guard was gone.
-fn is_possible(levels: &[Level; LEVELS], index: usize, previous: &c::sigaction) -> bool {
-    let is_its = |found: &c::sigaction| found.sa_handler() == address(index);
-    let is_under = |level: &Level| level.entry().is_some_and(|entry| is_its(&entry.previous));
-    levels[index].is_vacant() && !is_its(previous) && !levels.iter().any(is_under)
+fn is_possible(levels: &[Level; LEVELS], index: usize, found: &c::sigaction) -> bool {
+    let is_under = |level: &Level| level.entry().is_some_and(|entry| entry.previous.sa_handler() == address(index));
+    levels[index].is(FREE) && !levels.iter().any(is_under) && !leads_to(levels, index, found)
+}
+
+/// Whether what is found is the function of a level, or passes on to it.
+fn leads_to(levels: &[Level; LEVELS], index: usize, found: &c::sigaction) -> bool {
+    let mut action = found;
+    for _ in 0..LEVELS {
+        let of = (0..LEVELS).find(|level| address(*level) == action.sa_handler());
+        match of.map(|level| (level, levels[level].any_entry())) {
+            Some((level, _)) if level == index => return true,
+            Some((_, Some(entry))) => action = &entry.previous,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// The disposition to install, whether it keeps what the kernel promised to the handler before, and the action of its
@@ -387,55 +416,43 @@ pub(in crate::signal) fn remove(signal: Signal, index: usize) -> Raw<()> {
         let levels = levels(signal);
         let level = &levels[index];
         level.state.store(REMOVED, Ordering::Release);
+        let was_under = splice(levels, index);
         let result = restore(signal, levels);
         level.disarm();
-        // A handler of other code on top may call this level's function for ever: then the level is not used again. Without
-        // a function there is nothing to be called.
-        if level.entry().is_some_and(|entry| !is_function(&entry.installed)) {
-            free(levels, index);
+        // Neither under another guard nor in force, it may be called by other code. Without a function there is nothing to
+        // be called.
+        if was_under || level.entry().is_some_and(|entry| !is_function(&entry.installed)) {
+            level.free();
         }
         (result, collect(levels))
     });
     result
 }
 
+/// Lets the levels over this one stand on what is under it; whether there are any.
+fn splice(levels: &[Level; LEVELS], index: usize) -> bool {
+    let Some(gone) = levels[index].entry() else { return false };
+    let mut was_under = false;
+    for level in levels {
+        let Some(entry) = level.entry().filter(|entry| entry.over == Some(index)) else { continue };
+        let adopted = entry.adopted && gone.adopted;
+        level.replace_entry(Entry { previous: gone.previous, over: gone.over, adopted, ..*entry });
+        was_under = true;
+    }
+    was_under
+}
+
 /// If what is there was put there by a level that is gone, puts back what was there before it.
 fn restore(signal: Signal, levels: &[Level; LEVELS]) -> Raw<()> {
     let current = disposition(signal)?;
-    let Some(top) = level_of(levels, &current).filter(|top| levels[*top].is(REMOVED)) else { return Ok(()) };
-    let replaced = replace_disposition(signal, &before(levels, top))?;
+    let Below { previous, gone: Some(top), .. } = below(levels, &current) else { return Ok(()) };
+    let replaced = replace_disposition(signal, &previous)?;
     if is_same(&replaced, &current) {
-        free(levels, top);
+        levels[top].free();
         return Ok(());
     }
     // Other code came in between, and what it put there may call the level's function.
     replace_disposition(signal, &replaced).map(drop)
-}
-
-/// The disposition that was there before a level, and before those under it that are gone.
-fn before(levels: &[Level; LEVELS], index: usize) -> c::sigaction {
-    let mut below = index;
-    loop {
-        match levels[below].entry() {
-            Some(Entry { over: Some(next), .. }) if levels[*next].is(REMOVED) => below = *next,
-            Some(entry) => return entry.previous,
-            // Not to be expected: a level under another one keeps its entry.
-            None => return default_action(),
-        }
-    }
-}
-
-/// Gives a removed level back, and those under it that nobody needs any more.
-fn free(levels: &[Level; LEVELS], index: usize) {
-    let mut next = Some(index);
-    while let Some(index) = next {
-        let is_needed = |level: &Level| level.entry().is_some_and(|entry| entry.over == Some(index));
-        if !levels[index].is(REMOVED) || levels.iter().any(is_needed) {
-            return;
-        }
-        next = levels[index].entry().and_then(|entry| entry.over);
-        levels[index].free();
-    }
 }
 
 /// What was retired and is not in use any more, or not in a moment.
