@@ -112,7 +112,7 @@ fn every_safe_item_exists() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Whether `ipc_safe::area::Type` or `ipc_safe::area::Type::item` is declared in the area's files.
+/// Whether `ipc_safe::area::Type`, `ipc_safe::area::function` or `ipc_safe::area::Type::item` is declared in the area's files.
 fn exists(sources: &Path, item: &str) -> bool {
     let parts: Vec<&str> = item.split("::").collect();
     let text = text_of(&sources.join(parts[1]));
@@ -120,8 +120,8 @@ fn exists(sources: &Path, item: &str) -> bool {
         let starts = kinds.iter().map(|kind| format!("{kind}{name}"));
         starts.into_iter().any(|start| text.match_indices(&start).any(|(at, _)| ends_word(&text[at + start.len()..])))
     };
-    let has_type = declares(&["pub struct ", "pub enum ", "pub trait ", "pub type "], parts[2]);
-    let has_item = parts.get(3).is_none_or(|name| declares(&["fn ", "    "], name));
+    let has_type = declares(&["pub struct ", "pub enum ", "pub trait ", "pub type ", "pub fn "], parts[2]);
+    let has_item = parts.get(3).is_none_or(|name| declares(&["fn ", "const ", "    "], name));
     has_type && has_item
 }
 

@@ -23,4 +23,4 @@ pub use child_status::ChildStatus;
 pub use children::{ChildEvent, Children};
 pub use generation::Generation;
 pub(crate) use pid::from_status;
-pub use pid::{Pid, getpid, is_alive};
+pub use pid::{Pid, getpid, is_alive, release_memory};

@@ -2,6 +2,9 @@
 
 pub use rustix::process::{Pid, getpid};
 
+use super::raw;
+use crate::error::{Error, ErrorKind, Result};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::process::test_kill_process;
 
@@ -20,6 +23,30 @@ use rustix::process::test_kill_process;
 #[must_use]
 pub fn is_alive(pid: Pid) -> bool {
     test_kill_process(pid) != Err(Errno::SRCH)
+}
+
+/// Frees the memory of a process that was killed, without waiting until it gets round to it itself.
+///
+/// For who ends processes because memory is short. The process is named by a pid descriptor.
+///
+/// # Errors
+///
+/// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) when it is not ending,
+/// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when it has ended,
+/// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) when its memory was busy: try again;
+/// [`Unsupported`](crate::error::ErrorKind::Unsupported) before Linux 5.15.
+///
+/// [process_mrelease(2)](https://man7.org/linux/man-pages/man2/process_mrelease.2.html)
+#[doc(alias = "process_mrelease")]
+pub fn release_memory(process: impl AsFd) -> Result<()> {
+    raw::release_memory(process.as_fd()).map_err(|errno| {
+        let error = Error::new("process_mrelease", errno);
+        match errno.as_raw() {
+            libc::ESRCH => error.kind_of(ErrorKind::NotFound).because("the process has ended"),
+            libc::EINVAL => error.because("the process is not ending: kill it first"),
+            _ => error,
+        }
+    })
 }
 
 /// The process id that the kernel reports in a status, where 0 stands for none, or for one in another namespace.

@@ -100,6 +100,13 @@ impl fmt::Display for Id<'_> {
     }
 }
 
+/// Frees the memory of a process that is ending.
+pub(super) fn release_memory(process: BorrowedFd<'_>) -> Raw<()> {
+    // SAFETY: takes a descriptor and no flags. The memory is that of a process that never runs again.
+    let result = unsafe { libc::syscall(libc::SYS_process_mrelease, process.as_raw_fd(), 0) };
+    if result == -1 { Err(Errno::last()) } else { Ok(()) }
+}
+
 /// A `siginfo_t`, as the words that it is made of.
 #[repr(C, align(8))]
 struct Words([i32; 32]);

@@ -62,7 +62,9 @@ pub use number::{DefaultAction, Signal};
 pub use pipe::SignalPipe;
 pub use process_signals::ProcessSignals;
 pub use reaper::Reaper;
-pub use send::{abort, check, queue, raise, to_everyone, to_group, to_own_group, to_pidfd, to_process, to_thread};
+pub use send::{
+    abort, check, queue, queue_to_thread, raise, to_everyone, to_group, to_own_group, to_pidfd, to_process, to_thread,
+};
 pub use set::{SignalSet, Signals};
 pub use thread::SignalThread;
 pub use value::Value;

@@ -135,6 +135,30 @@ pub fn queue(pid: Pid, signal: Signal, value: impl Into<Value>) -> Result<()> {
         .map_err(|errno| unless_full("sigqueue", errno, || format!("{signal} to process {target}"), NO_PROCESS))
 }
 
+/// Sends a signal with a value to one thread of this process, by its thread id.
+///
+/// # Errors
+///
+/// [`NotFound`](crate::error::ErrorKind::NotFound) (`ESRCH`) when the process has no such thread, otherwise as [`queue`].
+///
+/// [pthread_sigqueue(3)](https://man7.org/linux/man-pages/man3/pthread_sigqueue.3.html)
+#[doc(alias = "pthread_sigqueue")]
+#[doc(alias = "rt_tgsigqueueinfo")]
+pub fn queue_to_thread(thread: Pid, signal: Signal, value: impl Into<Value>) -> Result<()> {
+    let (process, target) = (std::process::id().cast_signed(), thread.as_raw_nonzero().get());
+    match raw::queue_to_thread(process, target, signal.as_raw(), value.into().as_u64()) {
+        Err(Errno::AGAIN) => Err(Error::new("rt_tgsigqueueinfo", Errno::AGAIN)),
+        other => other.map_err(|errno| {
+            failed(
+                "rt_tgsigqueueinfo",
+                errno,
+                format!("{signal} to thread {target}"),
+                "this process has no such thread",
+            )
+        }),
+    }
+}
+
 /// Whether a signal could be sent to the process.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use crate::support::{fork, watchdog};
 use crate::tools::{Gate, child, fails};
 use ipc_safe::error::ErrorKind;
-use ipc_safe::process::{ChildStatus, Children, Pid, getpid};
+use ipc_safe::process::{ChildStatus, Children, Pid, getpid, release_memory};
 use ipc_safe::signal::{self, HandlerOptions, Signal};
 use rustix::process::{PidfdFlags, pidfd_open, setpgid};
 use std::os::fd::AsFd;
@@ -180,4 +180,19 @@ fn a_handler_ends_the_interruptible_wait_only() {
         0
     })
     .succeed();
+}
+
+#[test]
+fn the_memory_of_a_process_that_is_not_ending_is_its_own() {
+    let _watchdog = watchdog();
+    let gate = Gate::new();
+    let pid = gate.child(0);
+    let descriptor = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    let text = fails(release_memory(&descriptor), ErrorKind::InvalidInput);
+    assert!(text.ends_with("the process is not ending: kill it first"), "{text}");
+    signal::to_process(pid, Signal::KILL).unwrap();
+    Children::pid(pid).keep(true).wait().unwrap();
+    fails(release_memory(&descriptor), ErrorKind::NotFound);
+    Children::pid(pid).wait().unwrap();
+    fails(release_memory(&descriptor), ErrorKind::NotFound);
 }

@@ -367,3 +367,26 @@ fn abort_ends_the_process_whatever_it_did_about_it() {
 }
 
 extern "C" fn survive(_signal: i32) {}
+
+/// A value for one thread: others do not get it.
+#[test]
+fn a_value_goes_to_the_thread_that_is_named() {
+    alone(|| {
+        let signal = Signal::real_time(4).unwrap();
+        let guard = SignalSet::from(signal).block().unwrap();
+        let this = gettid();
+        let other = std::thread::spawn(move || {
+            signal::queue_to_thread(this, signal, 0x1234_5678_9abc_u64).unwrap();
+            let guard = SignalSet::from(signal).block().unwrap();
+            guard.try_wait().unwrap_err().is_would_block()
+        });
+        assert!(other.join().unwrap());
+        let taken = guard.try_wait().unwrap();
+        assert_eq!(taken.value().unwrap().as_u64(), 0x1234_5678_9abc);
+        assert_eq!(taken.sender().unwrap().pid, Some(getpid()));
+        let gone = Pid::from_raw(i32::MAX).unwrap();
+        let error = signal::queue_to_thread(gone, signal, 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().ends_with("this process has no such thread"), "{error}");
+    });
+}

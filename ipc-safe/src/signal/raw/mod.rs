@@ -236,3 +236,21 @@ pub(super) fn pidfd_send(process: BorrowedFd<'_>, signal: Signal) -> Raw<()> {
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal.as_raw(), no_info, 0) };
     if result == -1 { Err(Errno::last()) } else { Ok(()) }
 }
+
+/// Sends with a value to a thread of a process, with the same information as [`queue`].
+pub(super) fn queue_to_thread(process: c_int, thread: c_int, signal: c_int, value: u64) -> Raw<()> {
+    let value = c::sigval { sival_ptr: core::ptr::without_provenance_mut(value as usize) };
+    let sender =
+        c::siginfo_t_sifields_rt { si_pid: process, si_uid: rustix::process::getuid().as_raw(), si_sigval: value };
+    let mut info = c::siginfo_t {
+        si_signo: signal,
+        si_errno: 0,
+        si_code: c::SI_QUEUE,
+        __pad0: 0,
+        _sifields: c::siginfo_t_sifields { _pad: [0; 28] },
+    };
+    info._sifields._rt = sender;
+    // SAFETY: takes three integers and reads one `siginfo_t`.
+    let result = unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, &raw const info) };
+    if result == -1 { Err(Errno::last()) } else { Ok(()) }
+}
