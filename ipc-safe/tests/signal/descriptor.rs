@@ -35,7 +35,7 @@ fn each_form_takes_a_signal_that_waits_already() {
         }
         is_empty(signals.try_read());
         let error = signals.try_read().expect_err("nothing there").to_string();
-        assert_eq!(error, "read of a signal descriptor: EAGAIN: the call would have to wait");
+        assert_eq!(error, "read: EAGAIN: the call would have to wait");
     });
 }
 
