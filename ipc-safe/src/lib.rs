@@ -18,11 +18,11 @@
 //! | area | what it holds |
 //! |---|---|
 //! | [`error`] | one error type, its kinds, the names of error numbers |
-//! | [`process`] | fork generations, whether a process lives |
+//! | [`process`] | fork generations, whether a process lives, waiting for children |
 //! | [`shared`] | memory that others write: bytes, plain values, records of atomics |
 //! | [`sysv`] | System V message queues, semaphore sets, shared memory segments, their listing and limits |
 //! | [`memory`] | mappings of private memory, shared memory, files, memfds with their seals, POSIX shared memory objects |
-//! | [`signal`] | signals, sets, masks, waiting, descriptors, sending |
+//! | [`signal`] | signals, sets, masks, waiting, descriptors, sending, handlers, reaping children |
 //! | [`timer`] | the alarm, interval timers, POSIX timers |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
