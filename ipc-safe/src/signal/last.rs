@@ -59,3 +59,20 @@ impl fmt::Debug for LastSignal {
         f.debug_tuple("LastSignal").field(&self.get()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handler_that_the_parent_had_in_flight_does_not_keep_a_child_from_storing() {
+        let last = LastSignal::default();
+        let this = Generation::current().number();
+        last.writer.store(this, Ordering::Relaxed);
+        last.store(&Fields::default());
+        assert_eq!(last.last.version(), 0, "another handler of this process is writing");
+        last.writer.store(this + 1, Ordering::Relaxed); // As fork leaves it: of another process.
+        last.store(&Fields::default());
+        assert_eq!((last.last.version(), last.writer.into_inner()), (1, 0));
+    }
+}

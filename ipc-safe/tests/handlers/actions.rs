@@ -123,7 +123,7 @@ fn the_last_signal_is_never_torn_and_never_taken_twice() {
     });
 }
 
-/// R-SIG-14 R-MSG-04: the handlers of safe code change no `errno`.
+/// R-SIG-14, mistake 70: a handler that changes `errno` breaks the code that it interrupts.
 #[test]
 fn errno_is_kept_by_each_action() {
     alone(|| {
@@ -254,7 +254,7 @@ fn tokio_waits_for_wakeups_and_pipes() {
     });
 }
 
-/// A lock that a handler would take is held here whenever the handler comes: a peer's handler deadlocks.
+/// R-SIG-14, mistake 70: a handler that prints, allocates or locks deadlocks when it interrupts one who does.
 #[test]
 fn storms_while_memory_is_allocated_and_lines_are_printed() {
     const ROUNDS: usize = 3000;
