@@ -158,11 +158,11 @@ impl Level {
         unsafe { self.entry.load(Ordering::Acquire).as_ref() }
     }
 
+    /// What the function of the level does from now on.
     fn publish(&self, entry: Entry, action: Option<Installed>) {
         let action = action.map_or(ptr::null_mut(), |action| Box::into_raw(Box::new(action)));
         self.action.store(action, Ordering::SeqCst);
         self.replace_entry(entry);
-        self.state.store(LIVE, Ordering::Release);
     }
 
     /// Puts another entry in the place of the present one.
@@ -280,6 +280,7 @@ fn put(signal: Signal, levels: &[Level; LEVELS], change: Change) -> Raw<usize> {
     } else if let Some(gone) = gone {
         levels[gone].free();
     }
+    level.state.store(LIVE, Ordering::Release);
     Ok(index)
 }
 
