@@ -53,6 +53,7 @@ pub(crate) fn timespec(time: Duration) -> libc::timespec {
 }
 
 /// Reads from a descriptor that does not block, and waits for it as `wait` says while there is nothing.
+#[inline]
 pub(crate) fn read_when_ready<T>(
     descriptor: BorrowedFd<'_>,
     wait: Wait,

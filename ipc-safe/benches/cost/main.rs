@@ -9,7 +9,6 @@
 
 mod allocations;
 mod buffer;
-mod copies;
 mod mappings;
 mod measure;
 mod messages;
@@ -17,6 +16,7 @@ mod segments;
 mod semaphores;
 mod signals;
 mod timed;
+mod values;
 
 use measure::{Bar, Case};
 use std::process::ExitCode;
@@ -33,18 +33,18 @@ fn main() -> ExitCode {
     let calls = messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases());
     let calls = calls.chain(mappings::cases()).chain(signals::cases());
     let calls = measure::run(calls.collect(), time);
-    let copies = measure::run(copies::cases(), time / 2);
+    let values = measure::run(values::cases(), time / 2);
     let mapped = measure::run(mappings::copies(), time / 2);
     let files = measure::run(mappings::file_copies(), time / 2);
 
     measure::print("Calls", &calls);
-    measure::print("Copies to and from shared memory, against `memcpy`", &copies);
+    measure::print("Single values in shared memory, against an instruction", &values);
     measure::print("Copies to and from mapped shared memory, against `memcpy` on private memory", &mapped);
     measure::print("Copies to and from mapped files, against the calls that do not fault", &files);
     timed::print(if full { 200 } else { 5 });
 
     let missed: Vec<&Case> =
-        calls.iter().chain(&copies).chain(&mapped).chain(&files).filter(|case| !case.passes()).collect();
+        calls.iter().chain(&values).chain(&mapped).chain(&files).filter(|case| !case.passes()).collect();
     for case in &missed {
         eprintln!("missed: {}", case.describe());
     }

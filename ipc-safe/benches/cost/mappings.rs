@@ -316,17 +316,23 @@ fn write_file(len: usize, name: &str, file: &Rc<File>, mapping: &Rc<FileMapping>
     Case::new(format!("write {name}, a file"), BAR, raw, ours)
 }
 
-/// Writes to a mapping without a signal when the file is shorter, and says whether the bytes are in the file.
+/// Writes to a mapping without a signal when the file is shorter, nothing behind the file's end, and says whether the bytes are
+/// in the file.
 fn write_checked(file: &File, target: *const u8, source: &[u8]) {
+    assert!(size(file) >= source.len() as i64);
     let local = libc::iovec { iov_base: source.as_ptr().cast_mut().cast(), iov_len: source.len() };
     let remote = libc::iovec { iov_base: target.cast_mut().cast(), iov_len: source.len() };
     // SAFETY: the kernel reads `source` and writes mapped memory that nobody has a reference to.
     let written = unsafe { libc::process_vm_writev(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
     assert_eq!(written, source.len() as isize);
+    assert!(size(file) >= source.len() as i64);
+}
+
+fn size(file: &File) -> i64 {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `fstat` writes one `stat`.
     let result = unsafe { libc::fstat(file.as_raw_fd(), status.as_mut_ptr()) };
     assert_eq!(result, 0);
     // SAFETY: the call succeeded, so the structure is written.
-    assert!(unsafe { status.assume_init() }.st_size >= source.len() as i64);
+    unsafe { status.assume_init() }.st_size
 }

@@ -9,9 +9,6 @@ use std::rc::Rc;
 
 const BAR: Bar = Bar::OverControl(0.03);
 
-/// A guard counts for each signal, so that guards may overlap: some 40 ns over two short calls.
-const COUNTING: Bar = Bar::OverControl(0.15);
-
 pub(crate) fn cases() -> Vec<Case> {
     let guard = Rc::new(SignalSet::from(Signal::USR1).block().expect("a guard"));
     vec![block_and_restore(), send_and_wait(&guard), send_and_read(guard)]
@@ -40,7 +37,7 @@ fn block_and_restore() -> Case {
         }
     };
     let ours = || drop(SignalSet::from(Signal::USR2).block().unwrap());
-    Case::new("block + drop of the guard", COUNTING, raw, ours)
+    Case::new("block + drop of the guard", BAR, raw, ours)
 }
 
 fn send() {

@@ -67,6 +67,7 @@ impl SignalDescriptor<'_> {
     /// # Errors
     ///
     /// None that is to be expected.
+    #[inline]
     pub fn read(&self) -> Result<Information> {
         self.take(Wait::Forever)
     }
@@ -76,6 +77,7 @@ impl SignalDescriptor<'_> {
     /// # Errors
     ///
     /// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) when there is none.
+    #[inline]
     pub fn try_read(&self) -> Result<Information> {
         self.take(Wait::No)
     }
@@ -103,6 +105,7 @@ impl SignalDescriptor<'_> {
         DescriptorSignals { descriptor: self }
     }
 
+    #[inline]
     fn take(&self, wait: Wait) -> Result<Information> {
         let info = read_when_ready(self.as_fd(), wait, || raw::read_signal(self.as_fd()))?;
         // The kernel gives only signals of the set, which are signals of this crate.

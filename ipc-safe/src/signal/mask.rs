@@ -48,6 +48,7 @@ impl Layer {
     }
 
     /// The layer of the calling thread, made when there is none.
+    #[inline]
     fn current() -> Rc<Self> {
         let layer = || {
             // From now on there is something to sweep, unless that is over.
@@ -62,12 +63,14 @@ impl Layer {
         CURRENT.with(|current| current.replace(layer))
     }
 
+    #[inline]
     fn is_current(&self) -> bool {
         CURRENT
             .with(|current| current.borrow().as_ref().is_some_and(|current| core::ptr::eq(Rc::as_ptr(current), self)))
     }
 
     /// In a thread that ends, drops the layer that nothing but these many handles uses.
+    #[inline]
     fn forget_unused(handles: usize) {
         if ENDS.get() {
             let _unused =
@@ -76,6 +79,7 @@ impl Layer {
     }
 
     /// Changes the count of each of the signals; those whose count was `was`.
+    #[inline]
     fn change(&self, signals: SignalSet, was: u32, change: impl Fn(u32) -> u32) -> SignalSet {
         let (mut left, mut found) = (signals.bits(), 0);
         while left != 0 {
@@ -90,6 +94,7 @@ impl Layer {
     }
 
     /// Counts a guard. `before` is the mask that it found.
+    #[inline]
     fn enter(&self, signals: SignalSet, before: SignalSet) {
         // Only forgotten guards reach the end of the count; then the signal stays blocked.
         let first = self.change(signals, 0, |count| count.saturating_add(1));
@@ -97,6 +102,7 @@ impl Layer {
     }
 
     /// Counts a guard out; the signals that are to be unblocked now.
+    #[inline]
     fn leave(&self, signals: SignalSet) -> SignalSet {
         let last = self.change(signals, 1, |count| count.saturating_sub(1));
         let unblock = last & self.added.get();
@@ -147,6 +153,7 @@ impl SignalSet {
     ///
     /// Only where a system call filter forbids the call.
     #[doc(alias = "SIG_BLOCK")]
+    #[inline]
     pub fn block(self) -> Result<MaskGuard> {
         let signals = self.maskable();
         let layer = Layer::current();
@@ -209,6 +216,7 @@ impl MaskGuard {
 
 impl Layer {
     /// Counts a guard out, and unblocks what nobody blocks any more.
+    #[inline]
     fn release(&self, signals: SignalSet) -> Result<()> {
         let unblock = self.leave(signals);
         if unblock.is_empty() {
@@ -223,6 +231,7 @@ impl Layer {
 }
 
 impl Drop for MaskGuard {
+    #[inline]
     fn drop(&mut self) {
         // It can fail only by a system call filter; nobody is there to be told.
         let _ = keeping_errno(|| self.layer.release(self.signals));
@@ -303,6 +312,7 @@ pub fn pending() -> Result<SignalSet> {
     raw::pending().map_err(|errno| Error::new("sigpending", errno))
 }
 
+#[cold]
 fn failed(errno: crate::error::Errno) -> Error {
     Error::new("pthread_sigmask", errno)
 }

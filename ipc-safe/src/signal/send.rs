@@ -17,6 +17,7 @@ use rustix::fd::AsFd;
 ///
 /// [kill(2)](https://man7.org/linux/man-pages/man2/kill.2.html)
 #[doc(alias = "kill")]
+#[inline]
 pub fn to_process(pid: Pid, signal: Signal) -> Result<()> {
     let target = pid.as_raw_nonzero().get();
     raw::kill(target, signal.as_raw())

@@ -24,6 +24,7 @@ impl MaskGuard {
     /// [sigwaitinfo(2)](https://man7.org/linux/man-pages/man2/sigwaitinfo.2.html)
     #[doc(alias = "sigwait")]
     #[doc(alias = "sigwaitinfo")]
+    #[inline]
     pub fn wait(&self) -> Result<Information> {
         self.take(Wait::Forever)
     }
@@ -33,6 +34,7 @@ impl MaskGuard {
     /// # Errors
     ///
     /// [`WouldBlock`](crate::error::ErrorKind::WouldBlock) when there is none, otherwise as [`wait`](Self::wait).
+    #[inline]
     pub fn try_wait(&self) -> Result<Information> {
         self.take(Wait::No)
     }
@@ -71,6 +73,7 @@ impl MaskGuard {
         Ok(())
     }
 
+    #[inline]
     fn take(&self, wait: Wait) -> Result<Information> {
         self.check("sigtimedwait")?;
         take(self.signals(), wait)
@@ -102,6 +105,7 @@ pub fn suspend(mask: SignalSet) {
 }
 
 /// Takes a pending signal, or waits as `wait` says.
+#[inline]
 fn take(signals: SignalSet, wait: Wait) -> Result<Information> {
     let info = uninterrupted(wait, || match wait {
         Wait::Forever | Wait::Interruptible => raw::wait(signals, None),
