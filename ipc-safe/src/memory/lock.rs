@@ -4,6 +4,7 @@ use super::raw::{self, Mapped, Raw};
 use crate::error::{Errno, Error, Result, keeping_errno};
 use crate::process::Generation;
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use ipc_sys::mman;
 
@@ -27,28 +28,46 @@ impl<'a> LockedPages<'a> {
     }
 }
 
+impl LockedPages<'_> {
+    /// Unlocks the pages, as dropping does, unless another guard keeps them locked.
+    ///
+    /// # Errors
+    ///
+    /// None that is to be expected of pages that are mapped.
+    pub fn release(self) -> Result<()> {
+        let this = ManuallyDrop::new(self);
+        this.undo().map_err(|errno| fault("munlock", errno))
+    }
+
+    fn undo(&self) -> Raw<()> {
+        if self.locks.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return Ok(());
+        }
+        unlock_last(self.locks, || self.mapped.unlock(), || self.mapped.lock(0))
+    }
+}
+
 impl Drop for LockedPages<'_> {
     fn drop(&mut self) {
-        if self.locks.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // Neither fails for pages that are mapped and were locked; and unmapping them unlocks them too. In a forked child
-            // nothing is locked, unless the child locked it.
-            keeping_errno(|| unlock_last(self.locks, || self.mapped.unlock(), || self.mapped.lock(0)));
-        }
+        // It does not fail for pages that are mapped and were locked; and unmapping them unlocks them too. In a forked child
+        // nothing is locked, unless the child locked it.
+        let _ = keeping_errno(|| self.undo());
     }
 }
 
 /// Unlocks for the last guard, and locks again for one that another thread made since the count was 0: its own lock may have
 /// come before this unlocking. Without a lock of this crate around both, which a forked child could find taken for ever.
-fn unlock_last(locks: &AtomicU32, unlock: impl Fn() -> Raw<()>, lock: impl Fn() -> Raw<()>) {
+fn unlock_last(locks: &AtomicU32, unlock: impl Fn() -> Raw<()>, lock: impl Fn() -> Raw<()>) -> Raw<()> {
     loop {
-        let _ = unlock();
+        unlock()?;
         if locks.load(Ordering::Acquire) == 0 {
-            return;
+            return Ok(());
         }
+        // They were locked a moment ago: there was room.
         let _ = lock();
         // That guard may have ended meanwhile, and found nothing to unlock.
         if locks.load(Ordering::Acquire) > 0 {
-            return;
+            return Ok(());
         }
     }
 }
@@ -125,12 +144,29 @@ pub fn lock_all(what: LockAll, on_fault: bool) -> Result<LockedAll> {
     Ok(LockedAll { made_in: Generation::current() })
 }
 
+impl LockedAll {
+    /// Unlocks everything, as dropping does, unless another guard keeps it locked. In a forked child, which inherits no locks,
+    /// nothing is done.
+    ///
+    /// # Errors
+    ///
+    /// None that is to be expected.
+    pub fn release(self) -> Result<()> {
+        let this = ManuallyDrop::new(self);
+        this.undo().map_err(|errno| fault("munlockall", errno))
+    }
+
+    fn undo(&self) -> Raw<()> {
+        if LOCKED_ALL.fetch_sub(1, Ordering::AcqRel) != 1 || !self.made_in.is_current() {
+            return Ok(());
+        }
+        unlock_last(&LOCKED_ALL, raw::unlock_all, || raw::lock_all(LAST_FLAGS.load(Ordering::Acquire)))
+    }
+}
+
 impl Drop for LockedAll {
     fn drop(&mut self) {
-        if LOCKED_ALL.fetch_sub(1, Ordering::AcqRel) == 1 && self.made_in.is_current() {
-            // `munlockall` has no reason to fail.
-            let again = || raw::lock_all(LAST_FLAGS.load(Ordering::Acquire));
-            keeping_errno(|| unlock_last(&LOCKED_ALL, raw::unlock_all, again));
-        }
+        // `munlockall` has no reason to fail.
+        let _ = keeping_errno(|| self.undo());
     }
 }

@@ -1,7 +1,7 @@
 //! A stack for handlers.
 
 use super::raw;
-use crate::error::{Error, Result, keeping_errno};
+use crate::error::{Errno, Error, Result, keeping_errno};
 use crate::memory::{MapOptions, PrivateMemory};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -53,6 +53,26 @@ impl AlternateStack {
         Ok(Self { memory: ManuallyDrop::new(memory), previous, thread: PhantomData })
     }
 
+    /// Puts the stack before back, as dropping does.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) when another stack was set meanwhile, which then stays;
+    /// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) while a handler runs on this one. In both cases the
+    /// memory is never freed.
+    pub fn restore(self) -> Result<()> {
+        let mut this = ManuallyDrop::new(self);
+        let previous = this.previous;
+        raw::free_alternate_stack(&mut this.memory, previous).map_err(|errno| {
+            let error = Error::new("sigaltstack", errno);
+            match errno {
+                Errno::INVAL => error.because("another stack was set meanwhile"),
+                Errno::PERM => error.because("a handler runs on it"),
+                _ => error,
+            }
+        })
+    }
+
     /// The size that a handler needs on this processor for itself and for what the kernel saves.
     #[doc(alias = "MINSIGSTKSZ")]
     #[doc(alias = "SIGSTKSZ")]
@@ -76,6 +96,7 @@ impl AlternateStack {
 
 impl Drop for AlternateStack {
     fn drop(&mut self) {
-        keeping_errno(|| raw::free_alternate_stack(&mut self.memory, self.previous));
+        // What could not be freed stays, as the type says.
+        let _ = keeping_errno(|| raw::free_alternate_stack(&mut self.memory, self.previous));
     }
 }

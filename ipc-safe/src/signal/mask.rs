@@ -295,8 +295,12 @@ pub(super) fn begin_with(mask: SignalSet) {
     let _ = raw::change_mask(How::Replace, mask.maskable());
 }
 
-/// The mask that the calling thread would have without its guards.
-pub(super) fn original() -> Result<SignalSet> {
+/// The mask that the calling thread would have without its guards: for threads and programs that it starts.
+///
+/// # Errors
+///
+/// Only where a system call filter forbids the call.
+pub fn original() -> Result<SignalSet> {
     Ok(blocked()? - blocked_by_guards())
 }
 

@@ -57,7 +57,7 @@ pub use flag::Flag;
 pub use handler::{Handler, HandlerFunction, HandlerOptions};
 pub use information::{Information, Origin, Sender};
 pub use last::LastSignal;
-pub use mask::{MaskGuard, blocked, pending};
+pub use mask::{MaskGuard, blocked, original, pending};
 pub use number::{DefaultAction, Signal};
 pub use pipe::SignalPipe;
 pub use process_signals::ProcessSignals;

@@ -282,3 +282,20 @@ fn a_full_stack_is_reported_by_a_handler() {
         assert_eq!(said.as_bytes(), WORDS);
     });
 }
+
+#[test]
+fn restoring_says_when_it_is_not_possible() {
+    alone(|| {
+        let before = current();
+        AlternateStack::new(SIZE).unwrap().restore().unwrap();
+        assert_eq!(current(), before);
+
+        let below = AlternateStack::new(SIZE).unwrap();
+        let above = AlternateStack::new(SIZE).unwrap();
+        let error = below.restore().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().ends_with("another stack was set meanwhile"), "{error}");
+        above.restore().unwrap();
+        assert!(is_mapped(current().0), "the stack that is back is still there");
+    });
+}

@@ -48,6 +48,21 @@ fn the_last_guard_unlocks() {
 }
 
 #[test]
+fn releasing_unlocks_as_dropping_does() {
+    isolated(|| {
+        if !may_lock() {
+            return;
+        }
+        let memory = PrivateMemory::new(page()).unwrap();
+        let (one, other) = (memory.lock().unwrap(), memory.lock().unwrap());
+        one.release().unwrap();
+        assert_eq!(locked(), page());
+        other.release().unwrap();
+        assert_eq!(locked(), 0);
+    });
+}
+
+#[test]
 fn pages_are_locked_once_they_are_used() {
     isolated(|| {
         if !may_lock() {

@@ -1,6 +1,7 @@
 //! Alternate signal stacks.
 
 use super::{Raw, c, returned};
+use crate::error::Errno;
 use crate::memory::PrivateMemory;
 use core::mem::ManuallyDrop;
 
@@ -19,26 +20,24 @@ pub(in crate::signal) fn set_alternate_stack(memory: &mut PrivateMemory) -> Raw<
     Ok(Stack(previous))
 }
 
-/// Puts `previous` back and frees the memory, if this thread's alternate stack is still the memory and no handler runs on it.
-/// Otherwise does neither.
-pub(in crate::signal) fn free_alternate_stack(memory: &mut ManuallyDrop<PrivateMemory>, previous: Stack) {
+/// Puts `previous` back and frees the memory. Does neither when this thread's alternate stack is not the memory any more
+/// (`EINVAL`), or a handler runs on it (`EPERM`).
+pub(in crate::signal) fn free_alternate_stack(memory: &mut ManuallyDrop<PrivateMemory>, previous: Stack) -> Raw<()> {
     let mut current = none();
     // SAFETY: null changes nothing; writes one `stack_t`.
-    if returned(unsafe { c::sigaltstack(core::ptr::null(), &raw mut current) }).is_err() {
-        return;
-    }
+    returned(unsafe { c::sigaltstack(core::ptr::null(), &raw mut current) })?;
     if current.ss_sp.cast_const().cast() != memory.as_ptr() {
-        return;
+        return Err(Errno::INVAL);
     }
     // SAFETY: reads one `stack_t`: what the kernel had before. It was in use until our memory took its place and cannot have been
     // freed since: an `AlternateStack` is freed only while it is the current one, and whoever else frees a stack of
     // this thread disables it first, after which ours is not the current one. While a handler runs on the memory the
     // kernel refuses.
-    if returned(unsafe { c::sigaltstack(&raw const previous.0, core::ptr::null_mut()) }).is_ok() {
-        // SAFETY: the caller is the owner's `drop`, after which it is not used again; no thread has it as its stack: only the one
-        // that owns it ever had.
-        unsafe { ManuallyDrop::drop(memory) };
-    }
+    returned(unsafe { c::sigaltstack(&raw const previous.0, core::ptr::null_mut()) })?;
+    // SAFETY: the callers own the memory and do not use it again; no thread has it as its stack: only the one that owns it ever
+    // had.
+    unsafe { ManuallyDrop::drop(memory) };
+    Ok(())
 }
 
 const fn none() -> c::stack_t {
