@@ -37,7 +37,6 @@ pub(crate) struct Case {
     /// The three times of each round, of one call, in nanoseconds.
     rounds: Vec<[f64; 3]>,
     allocations: usize,
-    may_allocate: bool,
 }
 
 impl Case {
@@ -50,15 +49,9 @@ impl Case {
     ) -> Self {
         let sides = [side(raw()), side(ours), side(raw())];
         let (name, rounds) = (name.into(), Vec::new());
-        let mut case = Self { name, bar, sides, calls_a_block: 1, rounds, allocations: 0, may_allocate: false };
+        let mut case = Self { name, bar, sides, calls_a_block: 1, rounds, allocations: 0 };
         case.calibrate();
         case
-    }
-
-    /// Lets it allocate.
-    pub(crate) fn allocating(mut self) -> Self {
-        self.may_allocate = true;
-        self
     }
 
     /// Warms up, and finds how many calls make a block.
@@ -100,7 +93,7 @@ impl Case {
             Bar::Ratio(most) => self.ratio(1) <= most,
             Bar::None => true,
         };
-        reached && (self.may_allocate || self.allocations == 0)
+        reached && self.allocations == 0
     }
 
     pub(crate) fn describe(&self) -> String {

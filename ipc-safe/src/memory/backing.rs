@@ -1,9 +1,8 @@
 //! What is under a mapping.
 
 use super::object;
-use crate::error::Result;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use crate::error::{Errno, Error, Result};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Anonymous memory of this process alone.
 #[derive(Debug)]
@@ -26,26 +25,31 @@ pub struct Frozen(Part);
 pub struct File(Part);
 
 /// A part of an object, from `offset` on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Part {
     object: Object,
     offset: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Object {
-    Descriptor(Arc<OwnedFd>),
+    Descriptor(OwnedFd),
     /// Anonymous shared memory has no descriptor, and never changes its size.
     Anonymous(u64),
 }
 
 impl Part {
     fn of(descriptor: OwnedFd, offset: u64) -> Self {
-        Self { object: Object::Descriptor(Arc::new(descriptor)), offset }
+        Self { object: Object::Descriptor(descriptor), offset }
     }
 
-    fn behind(&self, at: usize) -> Self {
-        Self { object: self.object.clone(), offset: self.offset.saturating_add(at as u64) }
+    /// The same from `at` on.
+    fn behind(&self, at: usize) -> Result<Self> {
+        let object = match &self.object {
+            Object::Descriptor(descriptor) => Object::Descriptor(duplicate(descriptor.as_fd())?),
+            Object::Anonymous(size) => Object::Anonymous(*size),
+        };
+        Ok(Self { object, offset: self.offset.saturating_add(at as u64) })
     }
 
     /// How many bytes the object has now, from `offset` on.
@@ -56,6 +60,13 @@ impl Part {
         };
         Ok(size.saturating_sub(self.offset))
     }
+}
+
+/// A descriptor of one's own of the same object.
+pub(super) fn duplicate(object: BorrowedFd<'_>) -> Result<OwnedFd> {
+    object
+        .try_clone_to_owned()
+        .map_err(|error| Error::new("fcntl", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE))))
 }
 
 /// What is under a mapping: [`Private`], [`Fixed`], [`Wiped`], [`Frozen`] or [`File`]. Sealed.
@@ -69,8 +80,8 @@ pub(super) mod sealed {
     pub trait Sealed {
         /// How many bytes there are from the start of the mapping; `None` for as many as anybody wants.
         fn available(&self) -> Result<Option<u64>>;
-        /// What is under the part of the mapping behind `at`, and under the part before.
-        fn split(self, at: usize) -> (Self, Self)
+        /// What is under the part of the mapping behind `at`.
+        fn behind(&self, at: usize) -> Result<Self>
         where
             Self: Sized;
     }
@@ -83,8 +94,8 @@ pub(super) mod sealed {
                     Ok(None)
                 }
 
-                fn split(self, _at: usize) -> (Self, Self) {
-                    (Self(()), Self(()))
+                fn behind(&self, _at: usize) -> Result<Self> {
+                    Ok(Self(()))
                 }
             })+
             $(impl Sealed for $part {
@@ -92,9 +103,8 @@ pub(super) mod sealed {
                     Part::available(&self.0).map(Some)
                 }
 
-                fn split(self, at: usize) -> (Self, Self) {
-                    let high = Self(self.0.behind(at));
-                    (self, high)
+                fn behind(&self, at: usize) -> Result<Self> {
+                    self.0.behind(at).map(Self)
                 }
             })+
         };
@@ -137,9 +147,9 @@ impl File {
     }
 
     /// The file and where the mapping starts in it.
-    pub(super) fn place(&self) -> Option<(&Arc<OwnedFd>, u64)> {
+    pub(super) fn place(&self) -> Option<(BorrowedFd<'_>, u64)> {
         match &self.0.object {
-            Object::Descriptor(descriptor) => Some((descriptor, self.0.offset)),
+            Object::Descriptor(descriptor) => Some((descriptor.as_fd(), self.0.offset)),
             Object::Anonymous(_) => None,
         }
     }

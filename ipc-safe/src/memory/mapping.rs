@@ -153,15 +153,17 @@ impl<B: Backing, P: Rights> Mapping<B, P> {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when `at` is not inside, or not at the start of a page; the mapping comes
-    /// back.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when `at` is not inside, or not at the start of a page;
+    /// [`LimitReached`](ErrorKind::LimitReached) when the process has too many descriptors: each part of an object has its own.
+    /// The mapping comes back.
     pub fn split_at(self, at: usize) -> Result<(Self, Self), Rejected<Self>> {
+        let behind = match self.backing.behind(at) {
+            Ok(behind) => behind,
+            Err(error) => return Err(Rejected::new(self, error)),
+        };
         let Self { mapped, backing, locks, .. } = self;
         match mapped.split(at) {
-            Ok((low, high)) => {
-                let (below, behind) = backing.split(at);
-                Ok((Self::of(low, below), Self::of(high, behind)))
-            }
+            Ok((low, high)) => Ok((Self::of(low, backing), Self::of(high, behind))),
             Err(mapped) => {
                 let reason = format!("a mapping of {} bytes is cut at the start of a page inside", mapped.len());
                 let error = Error::invalid("Mapping::split_at", reason).without_errno().about(format!("offset {at}"));

@@ -1,6 +1,6 @@
 //! How memory is mapped.
 
-use super::backing::{File, Fixed, Frozen, Private, Wiped};
+use super::backing::{File, Fixed, Frozen, Private, Wiped, duplicate};
 use super::lock;
 use super::mapping::{FileMapping, FrozenMemory, Mapping, PrivateMemory, SharedMemory, WipedMemory};
 use super::memfd::{FixedMemfd, FrozenMemfd};
@@ -314,9 +314,7 @@ impl MapOptions {
             return Err(Error::invalid("mmap", "huge pages have no guard pages"));
         }
         let len = self.checked_len(facts)?;
-        let descriptor = object
-            .try_clone_to_owned()
-            .map_err(|error| Error::new("dup", Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE))))?;
+        let descriptor = duplicate(object)?;
         let request = Request { object: Some(object), page: facts.page, ..self.request(len, protection, sharing) };
         Ok((self.map(&request)?, descriptor))
     }
