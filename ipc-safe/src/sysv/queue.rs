@@ -455,7 +455,7 @@ impl MessageQueue {
 
     /// Reads the status, edits it, and writes back what `IPC_SET` takes. Two that do it at once may undo each other.
     fn change(&self, edit: impl FnOnce(&mut msqid_ds)) -> Result<()> {
-        let mut status = self.raw_status()?;
+        let mut status = msg::status_to_change(self.id).map_err(|errno| self.fault("msgctl", errno))?;
         edit(&mut status);
         msg::set(self.id, status).map_err(|errno| self.fault("msgctl", errno))
     }

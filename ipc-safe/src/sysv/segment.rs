@@ -218,7 +218,7 @@ impl Segment {
 
     /// Reads the status, edits it, and writes back what `IPC_SET` takes. Two that do it at once may undo each other.
     fn change(&self, edit: impl FnOnce(&mut shmid_ds)) -> Result<()> {
-        let mut status = self.raw_status()?;
+        let mut status = shm::status_to_change(self.id).map_err(|errno| self.fault("shmctl", errno))?;
         edit(&mut status);
         shm::set(self.id, status).map_err(|errno| self.fault("shmctl", errno))
     }

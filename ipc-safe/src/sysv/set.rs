@@ -353,7 +353,7 @@ impl SemaphoreSet {
 
     /// Reads the status, edits it, and writes back what `IPC_SET` takes. Two that do it at once may undo each other.
     fn change(&self, edit: impl FnOnce(&mut semid_ds)) -> Result<()> {
-        let mut status = self.raw_status()?;
+        let mut status = sem::status_to_change(self.id).map_err(|errno| self.fault("semctl", errno))?;
         edit(&mut status);
         sem::set(self.id, status).map_err(|errno| self.fault("semctl", errno))
     }

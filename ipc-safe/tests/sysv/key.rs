@@ -1,7 +1,7 @@
 //! Keys, ids, permissions.
 
 use crate::support::{as_nobody, fork, in_namespace, set_sysctl};
-use crate::tools::{LONG, Noun, SHORT, fails, is_root, kind};
+use crate::tools::{LONG, Noun, SHORT, as_ordinary_user, fails, is_root, kind};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::sysv::{Handle, Key, MessageQueue, MessageType, Owned, Segment, Selector, SemaphoreSet};
 use std::ffi::CString;
@@ -374,6 +374,35 @@ fn an_owner_who_is_not_the_creator_and_a_creator_who_is_not_the_owner_may_change
         check::<SemaphoreSet>();
         check::<Segment>();
     }
+}
+
+/// Setting mode and owner needs no right to read: who took that from itself can give it back.
+///
+/// R-KEY-06
+#[test]
+fn an_owner_who_may_not_read_changes_the_mode_all_the_same() {
+    fn check<T: Noun>() {
+        let object = T::new(Key::PRIVATE);
+        for mode in [0, 0o200, 0o077] {
+            object.chmod(mode).unwrap();
+            let error = fails(object.permissions(), ErrorKind::PermissionDenied, libc::EACCES);
+            assert_eq!(error.call(), T::CONTROL);
+        }
+        object.chmod(0o640).unwrap();
+        assert_eq!(object.permissions().unwrap().mode, 0o640);
+
+        // Under an id that is stale there is no other object either, although it may stand in the same place.
+        let stale = *object;
+        object.remove().unwrap();
+        let _next = [(); 4].map(|()| T::new(Key::PRIVATE));
+        fails(stale.chmod(0o600), ErrorKind::Removed, libc::EINVAL);
+    }
+    as_ordinary_user(|| {
+        check::<MessageQueue>();
+        check::<SemaphoreSet>();
+        check::<Segment>();
+        0
+    });
 }
 
 /// R-KEY-07

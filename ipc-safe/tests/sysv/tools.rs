@@ -1,6 +1,6 @@
 //! What the modules have in common: expected failures, the three kinds as one, threads that wait, signals.
 
-use crate::support::eventually;
+use crate::support::{as_nobody, eventually, fork, has_capability};
 use ipc_safe::error::{Errno, Error, ErrorKind, Result};
 use ipc_safe::sysv::{Handle, Key, MessageQueue, MessageType, Owned, Permissions, Segment, SemaphoreSet};
 use std::cell::Cell;
@@ -269,4 +269,19 @@ pub(crate) fn count_signals() {
 /// The `errno` of this thread.
 pub(crate) fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().expect("an error number")
+}
+
+/// Runs `body` in a forked child that may not do more than any ordinary user. False, after saying so, where such a child is not
+/// to be had.
+pub(crate) fn as_ordinary_user(body: impl FnOnce() -> i32) -> bool {
+    const CAP_IPC_OWNER: u32 = 15;
+    if is_root() {
+        return as_nobody(body);
+    }
+    if has_capability(CAP_IPC_OWNER) {
+        println!("skipped a part that needs an ordinary user");
+        return false;
+    }
+    fork(body).succeed();
+    true
 }

@@ -27,3 +27,8 @@ fn returned(result: c_int) -> Raw<c_int> {
 fn done(result: c_int) -> Raw<()> {
     returned(result).map(drop)
 }
+
+/// The status that the kernel finds at a place of its table, for which it takes the id as well, when it is that of this id.
+fn same_id<T>(id: c_int, (found, status): (c_int, T)) -> Raw<T> {
+    if found == id { Ok(status) } else { Err(Errno::INVAL) }
+}

@@ -1,6 +1,6 @@
 //! Message queues.
 
-use super::{Errno, Raw, done, returned};
+use super::{Errno, Raw, done, returned, same_id};
 use crate::shared::Plain;
 use core::ffi::{c_int, c_long, c_void};
 use core::mem::MaybeUninit;
@@ -129,6 +129,14 @@ fn stat(id: c_int, command: c_int) -> Raw<(c_int, msg::msqid_ds)> {
     // SAFETY: IPC_STAT and MSG_STAT_ANY write one `msqid_ds`.
     let result = returned(unsafe { msg::msgctl(id, command, &raw mut status) })?;
     Ok((result, status))
+}
+
+/// The status for changing it, which is the right of an owner who may not read it.
+pub(in crate::sysv) fn status_to_change(id: c_int) -> Raw<msg::msqid_ds> {
+    match status(id) {
+        Err(Errno::ACCES) => status_at(id).and_then(|found| same_id(id, found)),
+        other => other,
+    }
 }
 
 pub(in crate::sysv) fn set(id: c_int, mut status: msg::msqid_ds) -> Raw<()> {

@@ -1,6 +1,6 @@
 //! Semaphore sets.
 
-use super::{GuardedValues, Raw, done, returned};
+use super::{Errno, GuardedValues, Raw, done, returned, same_id};
 use crate::wait::timespec;
 use core::ffi::c_int;
 use ipc_sys::ipc::{IPC_INFO, IPC_RMID, IPC_SET, IPC_STAT};
@@ -86,6 +86,14 @@ fn stat(id: c_int, command: c_int) -> Raw<(c_int, sem::semid_ds)> {
     // SAFETY: IPC_STAT and SEM_STAT_ANY write one `semid_ds`.
     let result = returned(unsafe { sem::semctl(id, 0, command, sem::semun { buf: &raw mut status }) })?;
     Ok((result, status))
+}
+
+/// The status for changing it, which is the right of an owner who may not read it.
+pub(in crate::sysv) fn status_to_change(id: c_int) -> Raw<sem::semid_ds> {
+    match status(id) {
+        Err(Errno::ACCES) => status_at(id).and_then(|found| same_id(id, found)),
+        other => other,
+    }
 }
 
 pub(in crate::sysv) fn set(id: c_int, mut status: sem::semid_ds) -> Raw<()> {

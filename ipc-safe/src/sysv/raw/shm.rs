@@ -1,6 +1,6 @@
 //! Shared memory segments.
 
-use super::{Errno, Raw, done, returned};
+use super::{Errno, Raw, done, returned, same_id};
 use crate::error::keeping_errno;
 use core::ffi::c_int;
 use core::ptr::NonNull;
@@ -115,6 +115,14 @@ fn stat(id: c_int, command: c_int) -> Raw<(c_int, shm::shmid_ds)> {
     // SAFETY: IPC_STAT and SHM_STAT_ANY write one `shmid_ds`.
     let result = returned(unsafe { shm::shmctl(id, command, &raw mut status) })?;
     Ok((result, status))
+}
+
+/// The status for changing it, which is the right of an owner who may not read it.
+pub(in crate::sysv) fn status_to_change(id: c_int) -> Raw<shm::shmid_ds> {
+    match status(id) {
+        Err(Errno::ACCES) => status_at(id).and_then(|found| same_id(id, found)),
+        other => other,
+    }
 }
 
 pub(in crate::sysv) fn set(id: c_int, mut status: shm::shmid_ds) -> Raw<()> {
