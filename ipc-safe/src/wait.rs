@@ -69,21 +69,34 @@ pub(crate) fn read_when_ready<T>(
 
 /// Waits until there is something to read.
 pub(crate) fn until_readable(descriptor: BorrowedFd<'_>, wait: Wait) -> Result<()> {
+    match until_ready(descriptor, PollFlags::IN, wait) {
+        Ok(_) => Ok(()),
+        Err(errno) => Err(Error::new("poll", errno)),
+    }
+}
+
+/// Waits until one of the events is there, or an error or hang-up, and tells which.
+pub(crate) fn until_ready(
+    descriptor: BorrowedFd<'_>,
+    events: PollFlags,
+    wait: Wait,
+) -> core::result::Result<PollFlags, Errno> {
     const LONGEST: Timespec = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+    let mut descriptors = [PollFd::from_borrowed_fd(descriptor, events)];
     let ready = uninterrupted(wait, || {
         let timeout = match wait {
             Wait::Until(deadline) => {
                 Some(deadline.saturating_duration_since(Instant::now()).try_into().unwrap_or(LONGEST))
             }
-            _ => None,
+            Wait::No => Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
+            Wait::Forever | Wait::Interruptible => None,
         };
-        let mut descriptors = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
         rustix::event::poll(&mut descriptors, timeout.as_ref()).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
-    });
+    })?;
     match ready {
-        Ok(0) => Err(Error::new("poll", Errno::TIMEDOUT)),
-        Ok(_) => Ok(()),
-        Err(errno) => Err(Error::new("poll", errno)),
+        0 if matches!(wait, Wait::No) => Err(Errno::AGAIN),
+        0 => Err(Errno::TIMEDOUT),
+        _ => Ok(descriptors[0].revents()),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum ErrorKind {
     OutOfMemory,
     /// This kernel, or this kind of object, lacks the operation.
     Unsupported,
+    /// The other end is closed: nobody is left to read what would be written, or to write what is waited for.
+    Closed,
     /// Anything else; [`Error::errno`](super::Error::errno) has the number.
     Other,
 }
@@ -72,6 +74,7 @@ impl ErrorKind {
                 libc::EMFILE | libc::ENFILE | libc::EDQUOT => Self::LimitReached,
                 libc::EOPNOTSUPP | libc::EAFNOSUPPORT => Self::Unsupported,
                 libc::EMSGSIZE => Self::TooBig,
+                libc::EPIPE => Self::Closed,
                 _ => Self::Other,
             },
         }
@@ -95,6 +98,7 @@ impl ErrorKind {
             Self::NotInitialised => "nobody initialised the object in time",
             Self::OutOfMemory => "the kernel is out of memory",
             Self::Unsupported => "not supported here",
+            Self::Closed => "the other end is closed",
             Self::Other => "the call failed",
         }
     }

@@ -181,6 +181,7 @@ impl From<Error> for std::io::Error {
             ErrorKind::TimedOut | ErrorKind::NotInitialised => Io::TimedOut,
             ErrorKind::WouldBlock => Io::WouldBlock,
             ErrorKind::InvalidInput | ErrorKind::OutOfRange => Io::InvalidInput,
+            ErrorKind::Closed => Io::BrokenPipe,
             _ => Io::Other,
         };
         match error.errno {
