@@ -24,6 +24,7 @@
 //! | [`memory`] | mappings of private memory, shared memory, files, memfds with their seals, POSIX shared memory objects |
 //! | [`signal`] | signals, sets, masks, waiting, descriptors, sending, handlers, reaping children |
 //! | [`timer`] | the alarm, interval timers, POSIX timers |
+//! | [`pipe`] | pipes and FIFOs: ends that say how long they wait, atomic writes, packets, splices |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -63,6 +64,7 @@
 
 pub mod error;
 pub mod memory;
+pub mod pipe;
 pub mod process;
 pub mod shared;
 pub mod signal;
