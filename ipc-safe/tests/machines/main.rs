@@ -1,5 +1,5 @@
-//! State machines: random programs of System V calls, of mappings and of signals, made on the kernel and on a model of it,
-//! with the same answers and the same state after every step.
+//! State machines: random programs of System V calls, of mappings, of signals and of pipes, made on the kernel and on a model of
+//! it, with the same answers and the same state after every step.
 //!
 //! Each machine runs in an IPC namespace or a process of its own. `PROPTEST_CASES` sets how many programs,
 //! `PROPTEST_RNG_SEED` which ones; without it they are the same in every run. A failure prints the shortest program that
@@ -14,6 +14,7 @@ mod mapping;
 mod mask;
 mod model;
 mod pending;
+mod pipe;
 mod queue;
 mod registry;
 mod run;

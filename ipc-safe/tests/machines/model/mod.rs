@@ -6,6 +6,7 @@
 pub(crate) mod mapping;
 pub(crate) mod mask;
 pub(crate) mod pending;
+pub(crate) mod pipe;
 pub(crate) mod queue;
 pub(crate) mod segment;
 pub(crate) mod set;
