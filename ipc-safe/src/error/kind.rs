@@ -43,11 +43,13 @@ pub enum ErrorKind {
     InvalidInput,
     /// The object is there, its creator has not initialised it in the time given.
     NotInitialised,
+    /// Nobody is there who would take the connection, or the message.
+    Refused,
     /// The kernel is out of memory.
     OutOfMemory,
     /// This kernel, or this kind of object, lacks the operation.
     Unsupported,
-    /// The other end is closed: nobody is left to read what would be written, or to write what is waited for.
+    /// The other end is closed, or there is none: nobody is left to read what would be written, or to write what is waited for.
     Closed,
     /// Anything else; [`Error::errno`](super::Error::errno) has the number.
     Other,
@@ -74,7 +76,9 @@ impl ErrorKind {
                 libc::EMFILE | libc::ENFILE | libc::EDQUOT => Self::LimitReached,
                 libc::EOPNOTSUPP | libc::EAFNOSUPPORT => Self::Unsupported,
                 libc::EMSGSIZE => Self::TooBig,
-                libc::EPIPE => Self::Closed,
+                libc::EADDRINUSE => Self::AlreadyExists,
+                libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN => Self::Closed,
+                libc::ECONNREFUSED => Self::Refused,
                 _ => Self::Other,
             },
         }
@@ -96,6 +100,7 @@ impl ErrorKind {
             Self::Truncated => "the object ends before that",
             Self::InvalidInput => "an argument is not valid",
             Self::NotInitialised => "nobody initialised the object in time",
+            Self::Refused => "nobody is there",
             Self::OutOfMemory => "the kernel is out of memory",
             Self::Unsupported => "not supported here",
             Self::Closed => "the other end is closed",
