@@ -25,6 +25,7 @@
 //! | [`signal`] | signals, sets, masks, waiting, descriptors, sending, handlers, reaping children |
 //! | [`timer`] | the alarm, interval timers, POSIX timers |
 //! | [`pipe`] | pipes and FIFOs: ends that say how long they wait, atomic writes, packets, splices |
+//! | [`socket`] | local sockets: streams, datagrams and packets, with descriptors and credentials; frames |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -68,6 +69,7 @@ pub mod pipe;
 pub mod process;
 pub mod shared;
 pub mod signal;
+pub mod socket;
 pub mod sysv;
 pub mod timer;
 mod wait;

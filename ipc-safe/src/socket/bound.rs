@@ -1,0 +1,281 @@
+//! Sockets that have a path.
+
+use super::fault::fault_at;
+use super::kind::Kind;
+use super::ready::errno;
+use super::{LocalAddress, LocalSocket};
+use crate::error::{Errno, Error, Result, keeping_errno};
+use crate::process::Generation;
+use core::fmt;
+use core::ops::Deref;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, openat, renameat_with, statat, unlinkat};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A socket that was bound, with its name if that is a path: it is unlinked when this is dropped, in the process that made it, if
+/// it still means this socket.
+#[must_use = "the path is unlinked when this value is dropped"]
+pub struct Bound<S> {
+    // Dropped first: nobody is refused who finds the path.
+    name: Option<Name>,
+    socket: S,
+}
+
+impl<S> Bound<S> {
+    pub(super) const fn new(socket: S, name: Option<Name>) -> Self {
+        Self { name, socket }
+    }
+
+    /// The path, as it was given.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.name.as_ref().and_then(|name| name.place.address.as_path())
+    }
+
+    /// Unlinks the path now. Who is connected stays connected.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::error::ErrorKind::NotFound) when there is none, or it means another file by now.
+    pub fn unlink(mut self) -> Result<S> {
+        match self.name.take() {
+            Some(name) => name.unlink().map(|()| self.socket),
+            None => Err(Error::new("unlink", Errno::NOENT).because("the socket has no path")),
+        }
+    }
+
+    /// Gives the name up: it stays until somebody unlinks it.
+    pub fn keep(mut self) -> S {
+        if let Some(name) = &mut self.name {
+            name.kept = true;
+        }
+        self.socket
+    }
+}
+
+impl<S> Deref for Bound<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.socket
+    }
+}
+
+impl<S: AsFd> AsFd for Bound<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl<S: AsRawFd> AsRawFd for Bound<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Bound<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound").field("path", &self.path()).field("socket", &self.socket).finish()
+    }
+}
+
+/// How often somebody else may be faster before that is an error.
+pub(super) const ATTEMPTS: usize = 64;
+
+/// The name of a file, while it means the same one: device and inode.
+pub(super) struct Name {
+    place: Arc<Place>,
+    file: OsString,
+    identity: (u64, u64),
+    made_in: Generation,
+    kept: bool,
+}
+
+impl Name {
+    fn unlink(mut self) -> Result<()> {
+        self.kept = true;
+        if self.place.identity(&self.file) != Ok(self.identity) {
+            return Err(fault_at("unlink", Errno::NOENT, &self.place.address));
+        }
+        self.place.unlink(&self.file).map_err(|number| fault_at("unlink", number, &self.place.address))
+    }
+
+    /// Gives a socket that was bound to this temporary name its own name.
+    pub(super) fn rename(self, replace_stale: bool) -> Result<Self> {
+        let place = Arc::clone(&self.place);
+        let failed = |call, number| Err(fault_at(call, number, &place.address));
+        for _ in 0..ATTEMPTS {
+            match place.rename(&self.file, &place.file, RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(self.renamed()),
+                Err(Errno::EXIST) if replace_stale => {}
+                Err(Errno::EXIST) => break,
+                Err(number) => return failed("rename", number),
+            }
+            match place.is_stale(&place.file) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Errno::NOENT) => continue,
+                Err(number) => return failed("connect", number),
+            }
+            match place.rename(&self.file, &place.file, RenameFlags::EXCHANGE) {
+                Ok(()) => {}
+                Err(Errno::NOENT) => continue,
+                Err(number) => return failed("rename", number),
+            }
+            // Somebody may have been faster, and live. What is under the temporary name now, nobody else touches.
+            if place.is_stale(&self.file) == Ok(true) {
+                // An error leaves the old socket there under its temporary name.
+                let _ = place.unlink(&self.file);
+                return Ok(self.renamed());
+            }
+            if let Err(number) = place.rename(&self.file, &place.file, RenameFlags::EXCHANGE) {
+                return failed("rename", number);
+            }
+        }
+        failed("bind", Errno::from_raw(libc::EADDRINUSE))
+    }
+
+    fn renamed(mut self) -> Self {
+        self.file.clone_from(&self.place.file);
+        self
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if !self.kept && self.made_in.is_current() {
+            // An error means that somebody else took the name away.
+            keeping_errno(|| {
+                (self.place.identity(&self.file) == Ok(self.identity)).then(|| self.place.unlink(&self.file))
+            });
+        }
+    }
+}
+
+/// A path, taken apart: the folder as it was when the socket was bound, and the name in it. Where the process goes afterwards,
+/// and how the folder is called, does not matter.
+pub(super) struct Place {
+    folder: OwnedFd,
+    file: OsString,
+    address: LocalAddress,
+}
+
+/// A result with the bare number.
+type Raw<T> = core::result::Result<T, Errno>;
+
+impl Place {
+    pub(super) fn of(path: &Path, address: &LocalAddress) -> Result<Arc<Self>> {
+        let Some(file) = path.file_name() else {
+            return Err(Error::invalid("bind", "the path ends with no name").about(address.to_string()));
+        };
+        let parent = match path.parent() {
+            Some(parent) if parent != "" => parent,
+            _ => Path::new("."),
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(CWD, parent, flags, Mode::empty()).map_err(|number| {
+            fault_at("open", errno(number), address).because("the folder of the path is not there")
+        })?;
+        Ok(Arc::new(Self { folder, file: file.to_owned(), address: *address }))
+    }
+
+    /// Binds a socket to a name in the folder that nobody expects.
+    pub(super) fn bind_temporarily<K: Kind>(self: &Arc<Self>, socket: &LocalSocket<K>) -> Result<Name> {
+        loop {
+            let file = temporary_name().map_err(|number| fault_at("getrandom", number, &self.address))?;
+            match bind(socket, &self.address_of(&file)?) {
+                Ok(()) => return self.name(file),
+                Err(number) if number.as_raw() == libc::EADDRINUSE => {}
+                Err(number) => return Err(fault_at("bind", number, &self.address)),
+            }
+        }
+    }
+
+    /// The name that the socket was bound to directly.
+    pub(super) fn name_of_what_is_there(self: &Arc<Self>) -> Result<Name> {
+        self.name(self.file.clone())
+    }
+
+    fn name(self: &Arc<Self>, file: OsString) -> Result<Name> {
+        let identity = self.identity(&file).map_err(|number| fault_at("stat", number, &self.address))?;
+        Ok(Name { place: Arc::clone(self), file, identity, made_in: Generation::current(), kept: false })
+    }
+
+    /// Moves a stale socket away, and unlinks it there. One that turns out to live is put back.
+    pub(super) fn take_away_stale(&self) -> Result<()> {
+        let failed = |call, number| Err(fault_at(call, number, &self.address));
+        match self.is_stale(&self.file) {
+            Ok(true) => {}
+            Ok(false) => return failed("bind", Errno::from_raw(libc::EADDRINUSE)),
+            Err(Errno::NOENT) => return Ok(()),
+            Err(number) => return failed("connect", number),
+        }
+        let Ok(away) = temporary_name() else { return failed("getrandom", Errno::AGAIN) };
+        match self.rename(&self.file, &away, RenameFlags::NOREPLACE) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(()),
+            Err(number) => return failed("rename", number),
+        }
+        if self.is_stale(&away) == Ok(true) {
+            return self.unlink(&away).or_else(|number| failed("unlink", number));
+        }
+        match self.rename(&away, &self.file, RenameFlags::NOREPLACE) {
+            Ok(()) => failed("bind", Errno::from_raw(libc::EADDRINUSE)),
+            Err(number) => failed("rename", number),
+        }
+    }
+
+    /// Whether there is a socket at this name that nobody has open. Asked by connecting with a socket for datagrams: a socket
+    /// for datagrams does not notice, and one of another kind neither, because the kernel refuses it as of the wrong kind.
+    fn is_stale(&self, file: &OsStr) -> Raw<bool> {
+        let status = statat(&self.folder, file, AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::Socket {
+            return Ok(false);
+        }
+        let address = self.address_of(file).map_err(|_| Errno::INVAL)?.to_rustix().map_err(errno)?;
+        let probe = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).map_err(errno)?;
+        match rustix::net::connect(&probe, &address) {
+            Err(rustix::io::Errno::CONNREFUSED) => Ok(true),
+            // Gone; or the folder is, and with it the way to find out.
+            Err(rustix::io::Errno::NOENT) => self.identity(file).map(|_| false),
+            _ => Ok(false),
+        }
+    }
+
+    /// An address by which this name in the folder is reached, whatever the folder's own name is.
+    fn address_of(&self, file: &OsStr) -> Result<LocalAddress> {
+        let parent = self.address.as_path().and_then(Path::parent).unwrap_or(Path::new(""));
+        LocalAddress::path(parent.join(file)).or_else(|_| {
+            let folder = PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd()));
+            LocalAddress::path(folder.join(file))
+        })
+    }
+
+    fn identity(&self, file: &OsStr) -> Raw<(u64, u64)> {
+        let status = statat(&self.folder, file, AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
+        Ok((status.st_dev, status.st_ino))
+    }
+
+    fn rename(&self, from: &OsStr, to: &OsStr, flags: RenameFlags) -> Raw<()> {
+        renameat_with(&self.folder, from, &self.folder, to, flags).map_err(errno)
+    }
+
+    fn unlink(&self, file: &OsStr) -> Raw<()> {
+        unlinkat(&self.folder, file, AtFlags::empty()).map_err(errno)
+    }
+}
+
+/// Binds a socket.
+pub(super) fn bind<K: Kind>(socket: &LocalSocket<K>, address: &LocalAddress) -> Raw<()> {
+    let address = address.to_rustix().map_err(errno)?;
+    rustix::net::bind(socket, &address).map_err(errno)
+}
+
+fn temporary_name() -> Raw<OsString> {
+    let mut random = [0; 8];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(errno)?;
+    Ok(format!(".{:016x}", u64::from_ne_bytes(random)).into())
+}

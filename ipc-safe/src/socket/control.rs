@@ -1,0 +1,185 @@
+//! Control data: the bytes that go beside those of a message.
+
+use super::Credentials;
+use libc::{SCM_CREDENTIALS, SCM_RIGHTS, SOL_SOCKET};
+
+/// Not in the libc crate.
+pub(super) const SCM_PIDFD: libc::c_int = 4;
+
+/// How many descriptors a message has at most (`SCM_MAX_FD`).
+pub(super) const MAX_DESCRIPTORS: usize = 253;
+
+/// Bytes of a `cmsghdr`: its length with the header, a level and a type.
+const HEADER: usize = size_of::<usize>() + 2 * size_of::<libc::c_int>();
+const ALIGNMENT: usize = align_of::<usize>();
+const DESCRIPTOR: usize = size_of::<libc::c_int>();
+
+/// Room for a message with so many bytes.
+const fn space(len: usize) -> usize {
+    HEADER + len.next_multiple_of(ALIGNMENT)
+}
+
+/// What comes without being asked for: credentials and a pid descriptor, when the socket passes them.
+const UNASKED: usize = space(Credentials::SIZE) + space(DESCRIPTOR);
+const SIZE: usize = UNASKED + space(MAX_DESCRIPTORS * DESCRIPTOR);
+
+/// Room for control data, aligned as the kernel wants it.
+#[repr(C, align(8))]
+pub(super) struct Control {
+    bytes: [u8; SIZE],
+    len: usize,
+}
+
+impl Control {
+    /// Empty, to be filled.
+    pub(super) const fn new() -> Self {
+        Self { bytes: [0; SIZE], len: 0 }
+    }
+
+    /// For so many descriptors, and what comes unasked, to be received.
+    pub(super) fn with_room_for(descriptors: usize) -> Self {
+        let mut control = Self::new();
+        control.len = UNASKED + space(descriptors.min(MAX_DESCRIPTORS) * DESCRIPTOR);
+        control
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.len]
+    }
+
+    /// Adds descriptors; at most [`MAX_DESCRIPTORS`] of them fit.
+    pub(super) fn push_descriptors(&mut self, descriptors: impl ExactSizeIterator<Item = libc::c_int>) {
+        let room = self.push(SCM_RIGHTS, descriptors.len() * DESCRIPTOR);
+        for (room, descriptor) in room.chunks_exact_mut(DESCRIPTOR).zip(descriptors) {
+            room.copy_from_slice(&descriptor.to_ne_bytes());
+        }
+    }
+
+    pub(super) fn push_credentials(&mut self, credentials: Credentials) {
+        self.push(SCM_CREDENTIALS, Credentials::SIZE).copy_from_slice(&credentials.to_bytes());
+    }
+
+    /// Adds a message, whose bytes are to be filled in.
+    fn push(&mut self, kind: libc::c_int, len: usize) -> &mut [u8] {
+        let (start, end) = (self.len, self.len + space(len));
+        self.len = end;
+        let message = &mut self.bytes[start..end];
+        message[..8].copy_from_slice(&(HEADER + len).to_ne_bytes());
+        message[8..12].copy_from_slice(&SOL_SOCKET.to_ne_bytes());
+        message[12..16].copy_from_slice(&kind.to_ne_bytes());
+        &mut message[HEADER..HEADER + len]
+    }
+}
+
+/// What a message of control data says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// A descriptor that was sent.
+    Descriptor(libc::c_int),
+    /// A descriptor of the sender, or a negative error number when the kernel could not make one.
+    PidDescriptor(libc::c_int),
+    Credentials(Credentials),
+}
+
+/// Takes control data apart, whatever its bytes are. What is not understood is left out.
+pub(super) fn items(control: &[u8]) -> impl Iterator<Item = Item> + '_ {
+    messages(control).flat_map(|(level, kind, data)| {
+        let (descriptors, rest) = match (level, kind) {
+            (SOL_SOCKET, SCM_RIGHTS) => (data, None),
+            (SOL_SOCKET, SCM_PIDFD) => (&[][..], first_number(data).map(Item::PidDescriptor)),
+            (SOL_SOCKET, SCM_CREDENTIALS) => {
+                (&[][..], data.first_chunk().map(|bytes| Item::Credentials(Credentials::from_bytes(*bytes))))
+            }
+            _ => (&[][..], None),
+        };
+        descriptors.chunks_exact(DESCRIPTOR).filter_map(first_number).map(Item::Descriptor).chain(rest)
+    })
+}
+
+/// Level, type and bytes of each message. Ends where a length makes no sense.
+fn messages(mut control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_int, &[u8])> {
+    core::iter::from_fn(move || {
+        let (header, _) = control.split_first_chunk::<HEADER>()?;
+        let (len, rest) = header.split_first_chunk()?;
+        let len = usize::from_ne_bytes(*len);
+        let data = control.get(HEADER..len)?;
+        // The last one may lack the bytes that align the next.
+        control = control.get(len.checked_next_multiple_of(ALIGNMENT)?..).unwrap_or_default();
+        Some((first_number(rest)?, first_number(rest.get(DESCRIPTOR..)?)?, data))
+    })
+}
+
+fn first_number(bytes: &[u8]) -> Option<libc::c_int> {
+    bytes.first_chunk().map(|bytes| libc::c_int::from_ne_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SOMEBODY: Credentials = Credentials { pid: None, uid: 7, gid: 8 };
+
+    fn all(control: &Control) -> Vec<Item> {
+        items(control.bytes()).collect()
+    }
+
+    #[test]
+    fn what_is_put_in_comes_out() {
+        let mut control = Control::new();
+        control.push_credentials(SOMEBODY);
+        control.push_descriptors([3, 4, 5].into_iter());
+        let expected = [Item::Credentials(SOMEBODY), Item::Descriptor(3), Item::Descriptor(4), Item::Descriptor(5)];
+        assert_eq!(all(&control), expected);
+    }
+
+    /// The layout is the one that the macros of C make.
+    #[test]
+    fn sizes_are_those_of_c() {
+        for len in 0..1100_u32 {
+            // SAFETY: arithmetic only.
+            #[expect(unsafe_code, reason = "the C library is the witness")]
+            let theirs = unsafe { (libc::CMSG_SPACE(len), libc::CMSG_LEN(len)) };
+            assert_eq!((space(len as usize), HEADER + len as usize), (theirs.0 as usize, theirs.1 as usize));
+        }
+    }
+
+    #[test]
+    fn the_most_that_can_come_has_room() {
+        let mut control = Control::new();
+        control.push_credentials(SOMEBODY);
+        control.push_descriptors((0..MAX_DESCRIPTORS).map(|_| 9));
+        control.push(SCM_PIDFD, DESCRIPTOR).copy_from_slice(&(-24_i32).to_ne_bytes());
+        let items = all(&control);
+        assert_eq!(items.len(), MAX_DESCRIPTORS + 2);
+        assert_eq!(items.last(), Some(&Item::PidDescriptor(-24)));
+        assert_eq!(control.len, SIZE);
+    }
+
+    /// A message as the kernel writes it, with any length, level and type.
+    fn message() -> impl Strategy<Value = Vec<u8>> {
+        let len = prop_oneof![4 => (0..60_usize).prop_map(|len| HEADER + len), 1 => any::<usize>(), 1 => 0..20_usize];
+        let level = prop_oneof![4 => Just(SOL_SOCKET), 1 => any::<i32>()];
+        let kind = prop_oneof![Just(SCM_RIGHTS), Just(SCM_CREDENTIALS), Just(SCM_PIDFD), any::<i32>()];
+        let data = prop::collection::vec(any::<u8>(), 0..60);
+        (len, level, kind, data).prop_map(|(len, level, kind, data)| {
+            [&len.to_ne_bytes()[..], &level.to_ne_bytes(), &kind.to_ne_bytes(), &data].concat()
+        })
+    }
+
+    proptest! {
+        /// R-SOCK-21: any bytes, never out of bounds, and never more descriptors than the bytes have room for.
+        #[test]
+        fn any_bytes_can_be_taken_apart(control in prop_oneof![
+            prop::collection::vec(message(), 0..4).prop_map(|messages| messages.concat()),
+            any::<Vec<u8>>(),
+        ]) {
+            let count = items(&control).count();
+            prop_assert!(count <= control.len() / DESCRIPTOR);
+        }
+    }
+}
