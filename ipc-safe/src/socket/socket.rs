@@ -357,7 +357,7 @@ impl<K: Kind> LocalSocket<K> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](ErrorKind::Closed) when nobody is connected.
+    /// None that is to be expected.
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
         let how = match how {
             Shutdown::Read => rustix::net::Shutdown::Read,
