@@ -513,11 +513,11 @@ impl Handle for MessageQueue {
 fn waiting<T>(wait: Wait, full: Errno, mut operation: impl FnMut(c_int) -> Raw<T>) -> Raw<T> {
     match wait {
         Wait::Forever | Wait::Interruptible => uninterrupted(wait, || operation(0)),
-        Wait::No => operation(IPC_NOWAIT),
+        Wait::No => uninterrupted(wait, || operation(IPC_NOWAIT)),
         Wait::Until(deadline) => {
             let mut backoff = Backoff::until(Some(deadline));
             loop {
-                match operation(IPC_NOWAIT) {
+                match uninterrupted(wait, || operation(IPC_NOWAIT)) {
                     Err(errno) if errno == full => backoff.sleep()?,
                     other => return other,
                 }

@@ -7,7 +7,7 @@ use super::semaphore_guard::SemaphoreGuard;
 use super::set::{SemaphoreSet, operate, refused};
 use crate::error::{Errno, Error, ErrorKind, Object, Result};
 use crate::process::{Pid, from_status};
-use crate::wait::Wait;
+use crate::wait::{Wait, uninterrupted};
 use core::ffi::c_int;
 use ipc_sys::sem::{SEM_UNDO, sembuf};
 use std::time::Duration;
@@ -264,7 +264,7 @@ impl Semaphore {
     #[inline]
     fn operate(&self, operation: sembuf, wait: Wait) -> Result<()> {
         let result = match wait {
-            Wait::No => sem::operate(self.set.id(), &[no_wait(operation)]),
+            Wait::No => uninterrupted(wait, || sem::operate(self.set.id(), &[no_wait(operation)])),
             _ => operate(self.set.id(), &[operation], wait),
         };
         result.map_err(|errno| self.operation_fault(errno))

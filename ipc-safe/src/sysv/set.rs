@@ -331,7 +331,9 @@ impl SemaphoreSet {
             return Err(refused(self.object(), units));
         }
         let result = match wait {
-            Wait::No => operations.without_waiting(|operations| sem::operate(self.id, operations)),
+            Wait::No => {
+                operations.without_waiting(|operations| uninterrupted(wait, || sem::operate(self.id, operations)))
+            }
             _ => operate(self.id, operations.as_raw(), wait),
         };
         result.map_err(|errno| self.operation_fault(errno, operations.len()))
