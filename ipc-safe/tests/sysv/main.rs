@@ -1,6 +1,7 @@
 //! System V queues, semaphore sets and segments through the public interface, against the running kernel.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of tests, proved together")]
 
+mod intercept;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;

@@ -4,6 +4,7 @@ use crate::support::{as_nobody, eventually, fork, has_capability};
 use ipc_safe::error::{Errno, Error, ErrorKind, Result};
 use ipc_safe::sysv::{Handle, Key, MessageQueue, MessageType, Owned, Permissions, Segment, SemaphoreSet};
 use std::cell::Cell;
+use std::os::unix::process::ExitStatusExt;
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Once, mpsc};
@@ -284,4 +285,42 @@ pub(crate) fn as_ordinary_user(body: impl FnOnce() -> i32) -> bool {
     }
     fork(body).succeed();
     true
+}
+
+/// Lowers a limit of the calling process, for good. For a forked child.
+pub(crate) fn lower_limit(resource: libc::__rlimit_resource_t, to: u64) {
+    let limit = libc::rlimit { rlim_cur: to, rlim_max: to };
+    // SAFETY: the kernel reads one structure.
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// The bytes of a page.
+pub(crate) fn page() -> usize {
+    // SAFETY: takes an integer.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a page size")
+}
+
+/// Runs `body` in a forked child and expects this signal to end it.
+#[track_caller]
+pub(crate) fn dies_of(signal: i32, body: impl FnOnce()) {
+    let status = fork(|| {
+        lower_limit(libc::RLIMIT_CORE, 0);
+        // SAFETY: the default action, which the test harness's own handler would hide.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        body();
+        0
+    })
+    .wait();
+    assert_eq!(status.signal(), Some(signal), "{status}");
+}
+
+/// Runs `body` in a process of its own. In this one, other tests map and unmap at any moment, and their forked children have a
+/// copy of every attachment there is, which counts.
+#[track_caller]
+pub(crate) fn alone(body: impl FnOnce()) {
+    fork(|| {
+        body();
+        0
+    })
+    .succeed();
 }
