@@ -143,8 +143,11 @@ mod tests {
         for len in 0..1100_u32 {
             // SAFETY: arithmetic only.
             #[expect(unsafe_code, reason = "the C library is the witness")]
-            let theirs = unsafe { (libc::CMSG_SPACE(len), libc::CMSG_LEN(len)) };
-            assert_eq!((space(len as usize), HEADER + len as usize), (theirs.0 as usize, theirs.1 as usize));
+            let their_space = unsafe { libc::CMSG_SPACE(len) };
+            // SAFETY: arithmetic only.
+            #[expect(unsafe_code, reason = "the C library is the witness")]
+            let their_len = unsafe { libc::CMSG_LEN(len) };
+            assert_eq!((space(len as usize), HEADER + len as usize), (their_space as usize, their_len as usize));
         }
     }
 

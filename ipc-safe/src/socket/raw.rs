@@ -211,7 +211,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::fs::File;
-    use std::os::fd::IntoRawFd;
 
     fn is_open(descriptor: c_int) -> bool {
         // SAFETY: asks about a number, whatever it is.
@@ -220,13 +219,9 @@ mod tests {
 
     /// A descriptor at a number that no other test of this program gets in the meantime.
     fn high(number: c_int) -> c_int {
-        let file = File::open("/dev/null").expect("a file").into_raw_fd();
-        // SAFETY: makes a copy at a free number, and closes the original, which is this function's.
-        let high = unsafe {
-            let high = libc::fcntl(file, libc::F_DUPFD_CLOEXEC, number);
-            libc::close(file);
-            high
-        };
+        let file = File::open("/dev/null").expect("a file");
+        // SAFETY: makes a copy at a free number.
+        let high = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number) };
         assert!(high >= number);
         high
     }
