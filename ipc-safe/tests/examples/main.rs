@@ -9,6 +9,7 @@ mod program;
 mod records;
 mod semaphores;
 mod signals;
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
 mod timers;
