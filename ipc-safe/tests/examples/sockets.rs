@@ -168,7 +168,8 @@ fn a_local_server_without_descriptors_turns_clients_away() {
         })
         .collect();
     let served = answers.iter().filter(|&&served| served).count();
-    assert!((1..=4).contains(&served), "{answers:?}");
+    // Four, and one for each descriptor that the server had only while it began.
+    assert!((1..=8).contains(&served), "{answers:?}");
     let used = processor_time(server.pid());
     drop(clients);
     eventually("there is room again", || {
