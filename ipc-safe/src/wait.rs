@@ -81,8 +81,14 @@ pub(crate) fn until_ready(
     events: PollFlags,
     wait: Wait,
 ) -> core::result::Result<PollFlags, Errno> {
-    const LONGEST: Timespec = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
     let mut descriptors = [PollFd::from_borrowed_fd(descriptor, events)];
+    until_any_ready(&mut descriptors, wait)?;
+    Ok(descriptors[0].revents())
+}
+
+/// Waits until one of the descriptors is ready, which then says so.
+pub(crate) fn until_any_ready(descriptors: &mut [PollFd<'_>], wait: Wait) -> core::result::Result<(), Errno> {
+    const LONGEST: Timespec = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
     let ready = uninterrupted(wait, || {
         let timeout = match wait {
             Wait::Until(deadline) => {
@@ -91,12 +97,12 @@ pub(crate) fn until_ready(
             Wait::No => Some(Timespec { tv_sec: 0, tv_nsec: 0 }),
             Wait::Forever | Wait::Interruptible => None,
         };
-        rustix::event::poll(&mut descriptors, timeout.as_ref()).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+        rustix::event::poll(descriptors, timeout.as_ref()).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
     })?;
     match ready {
         0 if matches!(wait, Wait::No) => Err(Errno::AGAIN),
         0 => Err(Errno::TIMEDOUT),
-        _ => Ok(descriptors[0].revents()),
+        _ => Ok(()),
     }
 }
 
