@@ -25,6 +25,7 @@
 //! | [`signal`] | signals, sets, masks, waiting, descriptors, sending, handlers, reaping children |
 //! | [`timer`] | the alarm, interval timers, POSIX timers |
 //! | [`pipe`] | pipes and FIFOs: ends that say how long they wait, atomic writes, packets, splices |
+//! | [`command`] | programs that are talked to: their output or input, pipelines, coprocesses |
 //! | [`socket`] | local sockets: streams, datagrams and packets, with descriptors and credentials; frames |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
@@ -63,6 +64,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod command;
 pub mod error;
 pub mod memory;
 pub mod pipe;

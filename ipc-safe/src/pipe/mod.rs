@@ -57,9 +57,11 @@ mod readiness;
 mod transfer;
 mod writer;
 
+pub(crate) use end::ours;
 pub use fifo::Fifo;
 pub use fifo_options::FifoOptions;
 pub use fifo_owned::OwnedFifo;
+pub(crate) use options::no_descriptor;
 pub use options::{PipeOptions, pipe};
 pub use reader::PipeReader;
 pub use readiness::{Readable, Writable};
