@@ -50,6 +50,6 @@ fn bar(title: &'static str, total: u64) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     // Shown from the start, however soon the end is.
-    bar.tick();
+    bar.force_draw();
     bar
 }

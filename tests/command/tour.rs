@@ -258,7 +258,7 @@ fn a_terminal_has_a_bar_and_ctrl_c() {
             "{ended:?}"
         );
         assert!(
-            ended.output.contains("semaphores + segment          [") && ended.output.contains(" KiB of 97.66 KiB"),
+            ended.output.contains("semaphores + segment          [") && ended.output.contains(" of 97.66 KiB"),
             "{ended:?}"
         );
 

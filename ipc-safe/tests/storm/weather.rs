@@ -64,9 +64,10 @@ pub(crate) fn in_storm(body: impl Fn(&Storm)) {
     for restart in [true, false] {
         let child = fork(|| {
             let storm = Storm::begin(restart);
-            body(&storm);
             // A storm that was none proves nothing.
-            assert!(storm.signals() > 20, "only {} signals came", storm.signals());
+            while storm.signals() <= 20 {
+                body(&storm);
+            }
             0
         });
         child.succeed();
