@@ -3,8 +3,10 @@
 
 mod blackboard;
 mod children;
+mod fifos;
 mod mappings;
 mod messages;
+mod pipes;
 mod program;
 mod records;
 mod semaphores;
