@@ -1,10 +1,11 @@
-//! The crate and C programs use the same objects: for queues, semaphore sets, segments, mapped files and shared memory
-//! objects each side plays each part.
+//! The crate and C programs use the same objects: for queues, semaphore sets, segments, mapped files, shared memory
+//! objects and FIFOs each side plays each part.
 //!
 //! The C side is in `tests/peers`, compiled by `build.rs`.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
 
 mod examples;
+mod fifos;
 mod keys;
 mod mappings;
 mod messages;

@@ -3,6 +3,14 @@
 use crate::program::Running;
 use std::process::Command;
 
+/// Runs `tests/peers/fifo_peer.c` with these words.
+pub(crate) fn fifo(words: &str) -> Running {
+    start(FIFO, words)
+}
+
+/// The program of `tests/peers/fifo_peer.c`.
+pub(crate) const FIFO: &str = env!("FIFO_PEER");
+
 /// Runs `tests/peers/map_peer.c` with these words.
 pub(crate) fn map(words: &str) -> Running {
     start(env!("MAP_PEER"), words)
