@@ -1,11 +1,12 @@
 //! Compiles the C peers of `tests/peers`, programs that the tests talk to. Nothing of them gets into the `ipc` command.
 //!
-//! Their paths are in the environment of the tests at compile time: `FIFO_PEER`, `MAP_PEER`, `MSG_PEER`, `SEM_PEER`, `SHM_PEER`.
+//! Their paths are in the environment of the tests at compile time: `FIFO_PEER`, `MAP_PEER`, `MSG_PEER`, `SEM_PEER`,
+//! `SHM_PEER`, `SOCKET_PEER`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-const PEERS: [&str; 5] = ["fifo_peer", "map_peer", "msg_peer", "sem_peer", "shm_peer"];
+const PEERS: [&str; 6] = ["fifo_peer", "map_peer", "msg_peer", "sem_peer", "shm_peer", "socket_peer"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

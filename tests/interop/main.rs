@@ -1,5 +1,5 @@
 //! The crate and C programs use the same objects: for queues, semaphore sets, segments, mapped files, shared memory
-//! objects and FIFOs each side plays each part.
+//! objects, FIFOs and local sockets each side plays each part.
 //!
 //! The C side is in `tests/peers`, compiled by `build.rs`.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
@@ -14,5 +14,6 @@ mod peer;
 mod program;
 mod segments;
 mod semaphores;
+mod sockets;
 #[path = "../../ipc-safe/tests/support/mod.rs"]
 mod support;

@@ -31,6 +31,11 @@ pub(crate) fn shm(words: &str) -> Running {
     start(env!("SHM_PEER"), words)
 }
 
+/// Runs `tests/peers/socket_peer.c` with these words.
+pub(crate) fn socket(words: &str) -> Running {
+    start(env!("SOCKET_PEER"), words)
+}
+
 fn start(program: &str, words: &str) -> Running {
     let mut command = Command::new(program);
     command.args(words.split_whitespace());
