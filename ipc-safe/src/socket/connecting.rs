@@ -1,9 +1,9 @@
 //! The end of a connection that was begun elsewhere.
 
 use super::fault::fault;
-use super::ready::{errno, wait_for};
-use crate::error::{Errno, Result};
-use crate::wait::Wait;
+use super::ready::errno;
+use crate::error::Result;
+use crate::wait::{Wait, until_ready};
 use rustix::event::PollFlags;
 use rustix::net::{getpeername, sockopt};
 use std::os::fd::AsFd;
@@ -70,9 +70,7 @@ pub fn finish_connect_interruptible(socket: impl AsFd) -> Result<()> {
 
 fn finish(socket: impl AsFd, wait: Wait) -> Result<()> {
     let failed = |number| fault("connect", number);
-    if !wait_for(socket.as_fd(), PollFlags::OUT, wait).map_err(failed)? {
-        return Err(failed(Errno::AGAIN));
-    }
+    until_ready(socket.as_fd(), PollFlags::OUT, wait).map_err(failed)?;
     sockopt::socket_error(&socket).and_then(|result| result).map_err(errno).map_err(failed)?;
     // One that never began to connect is ready too.
     getpeername(&socket).map(drop).map_err(errno).map_err(failed)

@@ -139,15 +139,13 @@ mod tests {
 
     /// The layout is the one that the macros of C make.
     #[test]
+    #[expect(unsafe_code, reason = "the C library is the witness")]
     fn sizes_are_those_of_c() {
         for len in 0..1100_u32 {
             // SAFETY: arithmetic only.
-            #[expect(unsafe_code, reason = "the C library is the witness")]
-            let their_space = unsafe { libc::CMSG_SPACE(len) };
+            assert_eq!(space(len as usize), unsafe { libc::CMSG_SPACE(len) } as usize);
             // SAFETY: arithmetic only.
-            #[expect(unsafe_code, reason = "the C library is the witness")]
-            let their_len = unsafe { libc::CMSG_LEN(len) };
-            assert_eq!((space(len as usize), HEADER + len as usize), (their_space as usize, their_len as usize));
+            assert_eq!(HEADER + len as usize, unsafe { libc::CMSG_LEN(len) } as usize);
         }
     }
 

@@ -3,11 +3,11 @@
 use super::fault::fault;
 use super::kind::Connected;
 use super::raw::Whose;
-use super::ready::{errno, perform, wait_for};
+use super::ready::{errno, perform};
 use super::socket::{address, check_type};
 use super::{BindOptions, Bound, LocalAddress, LocalSocket};
-use crate::error::{Errno, Rejected, Result};
-use crate::wait::Wait;
+use crate::error::{Rejected, Result};
+use crate::wait::{Wait, until_ready};
 use core::fmt;
 use core::marker::PhantomData;
 use rustix::event::PollFlags;
@@ -96,16 +96,12 @@ impl<K: Connected> Listener<K> {
     fn accept_as(&self, wait: Wait) -> Result<LocalSocket<K>> {
         let accept = |_| match rustix::net::accept_with(self, SocketFlags::CLOEXEC).map_err(errno) {
             // The kernel looks for a descriptor before it looks for a connection, which there may be none of.
-            Err(number) if matches!(number.as_raw(), libc::EMFILE | libc::ENFILE) && !self.is_ready()? => {
-                Err(Errno::AGAIN)
+            Err(number) if matches!(number.as_raw(), libc::EMFILE | libc::ENFILE) => {
+                until_ready(self.as_fd(), PollFlags::IN, Wait::No).and(Err(number))
             }
             other => other,
         };
         perform(self.as_fd(), PollFlags::IN, wait, accept).map(LocalSocket::of).map_err(|errno| fault("accept", errno))
-    }
-
-    fn is_ready(&self) -> Result<bool, Errno> {
-        wait_for(self.as_fd(), PollFlags::IN, Wait::No)
     }
 
     /// The address. That of a path is the temporary one that it was bound to: see [`BindOptions::listen`].

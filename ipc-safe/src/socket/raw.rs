@@ -211,6 +211,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::fs::File;
+    use std::os::fd::IntoRawFd;
 
     fn is_open(descriptor: c_int) -> bool {
         // SAFETY: asks about a number, whatever it is.
@@ -220,8 +221,7 @@ mod tests {
     /// A descriptor at a number that no other test of this program gets in the meantime.
     fn high(number: c_int) -> c_int {
         let file = File::open("/dev/null").expect("a file");
-        // SAFETY: makes a copy at a free number.
-        let high = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number) };
+        let high = rustix::io::fcntl_dupfd_cloexec(file, number).expect("a descriptor").into_raw_fd();
         assert!(high >= number);
         high
     }
