@@ -64,7 +64,7 @@ impl Memory {
 }
 
 /// A name that nothing has.
-fn unused_name() -> Result<String> {
+pub(super) fn unused_name() -> Result<String> {
     Ok(format!("ipc-tour-{}-{}", std::process::id(), Key::random()?))
 }
 

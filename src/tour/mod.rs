@@ -6,6 +6,7 @@ mod blackboard;
 mod conversation;
 mod mechanism;
 mod memory;
+mod pipe;
 mod progress;
 mod queue;
 mod receiver;
@@ -19,6 +20,7 @@ use crate::stop::StopRequest;
 use crate::table::{Side, Table};
 use crate::units::{bytes, parse_seconds, parse_size, short, throughput};
 use mechanism::{Mechanism, UNITS};
+use pipe::Pipes;
 use ring::Ring;
 use row::Row;
 use serde::Serialize;
@@ -35,6 +37,10 @@ static MECHANISMS: &[&dyn Mechanism] = &[
     &Ring::IN_FILE,
     &Ring::IN_POSIX,
     &signal::Signals,
+    &Pipes::PLAIN,
+    &Pipes::PACKETS,
+    &Pipes::FIFO,
+    &Pipes::COPROCESS,
 ];
 
 /// Send a file to another process through every mechanism, and compare

@@ -51,6 +51,14 @@ impl Receiver {
         Ok(self.status)
     }
 
+    /// Ends it, when it did not end yet: a sender that waits for it, or for room in a pipe to it, goes on.
+    pub(super) fn kill(&self) {
+        if self.status.is_none() {
+            // An error means that it is over already.
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+
     /// Waits for one that has said all it had to say.
     pub(super) fn finish(mut self) {
         const PATIENCE: Duration = Duration::from_secs(2);

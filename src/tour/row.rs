@@ -9,6 +9,7 @@ use crate::inventory::{self, Name};
 use crate::stop::StopRequest;
 use serde::Serialize;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -121,6 +122,8 @@ impl Journey<'_> {
             watcher.thread().unpark();
             (result, watcher.join().unwrap_or_else(|_| Some(Failure::new("the watcher panicked"))))
         });
+        // Its pipes are closed a moment before it has a status.
+        let trouble = trouble.or_else(|| result.as_ref().err().and_then(|_| death(&mut receiver)));
         if result.is_ok() {
             receiver.finish();
         }
@@ -129,6 +132,23 @@ impl Journey<'_> {
             None => result,
         }
     }
+}
+
+/// That it died, when it did so before or does so now.
+fn death(receiver: &mut Receiver) -> Option<Failure> {
+    const PATIENCE: Duration = Duration::from_millis(100);
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Ok(Some(status)) = receiver.ended() {
+            return died(status);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    None
+}
+
+fn died(status: ExitStatus) -> Option<Failure> {
+    (!status.success()).then(|| Failure::new(format!("the receiver died: {status}")))
 }
 
 fn judge(measured: &Measured) -> String {
@@ -166,6 +186,7 @@ impl Watch<'_> {
             }
             if let Some(trouble) = self.trouble(receiver, last.1) {
                 cancel(&self.names);
+                receiver.kill();
                 return Some(trouble);
             }
         }
@@ -176,11 +197,14 @@ impl Watch<'_> {
         if self.journey.stop.signal().is_some() {
             return Some(Failure::new("stopped"));
         }
+        // It ends well only after it has sent its verdict.
         match receiver.ended() {
-            // It ends well only after it has sent its verdict.
-            Ok(Some(status)) if !status.success() => return Some(Failure::new(format!("the receiver died: {status}"))),
+            Ok(status) => {
+                if let Some(death) = status.and_then(died) {
+                    return Some(death);
+                }
+            }
             Err(failure) => return Some(failure),
-            Ok(_) => {}
         }
         let timeout = self.journey.timeout;
         (last_step.elapsed() > timeout).then(|| Failure::new(format!("nothing moved for {timeout:?}")))

@@ -10,7 +10,20 @@ use serde_json::Value;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-const MECHANISMS: [&str; 8] = ["queue", "segment", "blackboard", "anonymous", "memfd", "file", "posix", "signals"];
+const MECHANISMS: [&str; 12] = [
+    "queue",
+    "segment",
+    "blackboard",
+    "anonymous",
+    "memfd",
+    "file",
+    "posix",
+    "signals",
+    "pipe",
+    "packets",
+    "fifo",
+    "coprocess",
+];
 
 fn file(bytes: &[u8]) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
@@ -36,8 +49,10 @@ fn rows(words: &str, file: &Path) -> Vec<Value> {
 fn under_way(words: &str, file: &Path) -> (Running, i32) {
     let tour = start(&format!("tour {words} {}", file.display()));
     let pid = tour.pid().as_raw_pid();
-    eventually("the receiver runs", || !children(pid).is_empty());
-    let receiver = children(pid)[0];
+    // The filters, where there are any, are started before.
+    let filters = 2 * usize::from(words.contains("coprocess"));
+    eventually("the receiver runs", || children(pid).len() > filters);
+    let receiver = children(pid)[filters];
     (tour, receiver)
 }
 
@@ -217,8 +232,11 @@ fn signals_end_the_tour_and_nothing_is_left() {
     in_namespace(|| {
         let _watchdog = watchdog();
         let endless = endless();
-        for (wanted, number) in [(Signal::INT, 2), (Signal::TERM, 15), (Signal::HUP, 1), (Signal::QUIT, 3)] {
-            let (tour, receiver) = under_way("", endless.path());
+        let all = [(Signal::INT, 2, ""), (Signal::TERM, 15, ""), (Signal::HUP, 1, ""), (Signal::QUIT, 3, "")];
+        let pipes = ["pipe", "packets", "fifo", "coprocess"].map(|pipe| (Signal::INT, 2, pipe));
+        for (wanted, number, only) in all.into_iter().chain(pipes) {
+            let words = if only.is_empty() { String::new() } else { format!("--only {only}") };
+            let (tour, receiver) = under_way(&words, endless.path());
             let pid = tour.pid();
             tour.signal(wanted);
             let ended = tour.end();
@@ -236,13 +254,15 @@ fn a_receiver_that_stands_still_is_given_up() {
     in_namespace(|| {
         let _watchdog = watchdog();
         let endless = endless();
-        let (tour, receiver) = under_way("--only queue --timeout 0.3", endless.path());
-        signal(receiver, Signal::STOP);
-        let ended = tour.end();
-        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-        assert!(ended.output.contains("nothing moved for 300ms"), "{ended:?}");
-        assert!(!runs(receiver));
-        assert_nothing_left();
+        for mechanism in ["queue", "pipe", "packets", "fifo", "coprocess"] {
+            let (tour, receiver) = under_way(&format!("--only {mechanism} --timeout 0.3"), endless.path());
+            signal(receiver, Signal::STOP);
+            let ended = tour.end();
+            assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+            assert!(ended.output.contains("nothing moved for 300ms"), "{ended:?}");
+            assert!(!runs(receiver));
+            assert_nothing_left();
+        }
     });
 }
 
