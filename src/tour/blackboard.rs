@@ -100,7 +100,7 @@ impl Both {
 }
 
 impl Channel for Both {
-    fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()> {
+    fn send(&mut self, message: &[u8]) -> Result {
         let direction = self.end.sends();
         if self.unread {
             self.queue.receive_value::<[u8; 0]>(taken(direction)).map_err(ipc_safe::Error::from)?;
@@ -109,10 +109,10 @@ impl Channel for Both {
         self.memory.bytes().slice(self.board(direction)..)?.slice(..self.unit)?.write(0, message)?;
         guard.release()?;
         self.unread = true;
-        self.queue.send(written(direction), &(message.len() as u64))
+        Ok(self.queue.send(written(direction), &(message.len() as u64))?)
     }
 
-    fn receive(&mut self) -> ipc_safe::Result<&[u8]> {
+    fn receive(&mut self) -> Result<&[u8]> {
         let direction = self.end.receives();
         let (_, len) = self.queue.receive_value::<u64>(written(direction)).map_err(ipc_safe::Error::from)?;
         // The length comes from the other process: at most what a message may have is believed.

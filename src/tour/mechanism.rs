@@ -60,8 +60,8 @@ impl End {
 /// An end that messages go into and come out of.
 pub(super) trait Channel {
     /// Sends a message of up to a unit. It may be empty.
-    fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()>;
+    fn send(&mut self, message: &[u8]) -> Result;
 
     /// Waits for the next message of the other end.
-    fn receive(&mut self) -> ipc_safe::Result<&[u8]>;
+    fn receive(&mut self) -> Result<&[u8]>;
 }

@@ -13,6 +13,7 @@ mod receiver;
 mod ring;
 mod row;
 mod signal;
+mod socket;
 
 use crate::failure::{Failure, Result, reason};
 use crate::output;
@@ -24,6 +25,7 @@ use pipe::Pipes;
 use ring::Ring;
 use row::Row;
 use serde::Serialize;
+use socket::Socket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,6 +43,11 @@ static MECHANISMS: &[&dyn Mechanism] = &[
     &Pipes::PACKETS,
     &Pipes::FIFO,
     &Pipes::COPROCESS,
+    &Socket::LOCAL_STREAM,
+    &Socket::LOCAL_DATAGRAM,
+    &Socket::LOCAL_SEQPACKET,
+    &Socket::TCP,
+    &Socket::UDP,
 ];
 
 /// Send a file to another process through every mechanism, and compare

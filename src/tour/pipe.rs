@@ -221,11 +221,16 @@ impl Both {
 }
 
 impl Channel for Both {
-    fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()> {
-        if self.in_packets { self.send_packets(message) } else { self.send_stream(message) }
+    fn send(&mut self, message: &[u8]) -> Result {
+        if self.in_packets {
+            self.send_packets(message)?
+        } else {
+            self.send_stream(message)?
+        }
+        Ok(())
     }
 
-    fn receive(&mut self) -> ipc_safe::Result<&[u8]> {
+    fn receive(&mut self) -> Result<&[u8]> {
         let len = if self.in_packets { self.receive_packets() } else { self.receive_stream() }?;
         Ok(&self.incoming[..len])
     }

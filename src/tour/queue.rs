@@ -60,12 +60,12 @@ fn message_type(direction: u16) -> MessageType {
 }
 
 impl Channel for Both {
-    fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()> {
+    fn send(&mut self, message: &[u8]) -> Result {
         self.outgoing.set(message_type(self.end.sends()), message)?;
-        self.queue.send_buffer(&self.outgoing)
+        Ok(self.queue.send_buffer(&self.outgoing)?)
     }
 
-    fn receive(&mut self) -> ipc_safe::Result<&[u8]> {
+    fn receive(&mut self) -> Result<&[u8]> {
         self.queue.receive(message_type(self.end.receives()), &mut self.incoming)?;
         Ok(self.incoming.bytes())
     }

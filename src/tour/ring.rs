@@ -115,15 +115,15 @@ impl Direction {
 }
 
 impl Channel for Both<'_> {
-    fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()> {
+    fn send(&mut self, message: &[u8]) -> Result {
         self.outgoing.empty.subtract(1)?;
         let slot = self.outgoing.next(self.unit);
         self.memory.write(slot, &(message.len() as u64).to_ne_bytes())?;
         self.memory.write(slot + HEADER, message)?;
-        self.outgoing.full.add(1)
+        Ok(self.outgoing.full.add(1)?)
     }
 
-    fn receive(&mut self) -> ipc_safe::Result<&[u8]> {
+    fn receive(&mut self) -> Result<&[u8]> {
         self.incoming.full.subtract(1)?;
         let slot = self.incoming.next(self.unit);
         let mut header = [0; HEADER];

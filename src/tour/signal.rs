@@ -124,7 +124,7 @@ impl Values {
 }
 
 impl Channel for Values {
-    fn send(&mut self, message: &[u8]) -> ipc_safe::Result<()> {
+    fn send(&mut self, message: &[u8]) -> Result {
         self.put(message.len() as u64)?;
         for chunk in message.chunks(VALUE) {
             let mut bytes = [0; VALUE];
@@ -134,7 +134,7 @@ impl Channel for Values {
         Ok(())
     }
 
-    fn receive(&mut self) -> ipc_safe::Result<&[u8]> {
+    fn receive(&mut self) -> Result<&[u8]> {
         // Whoever may signal this process can say anything: at most what a message may have is believed.
         let len = usize::try_from(self.take()?).unwrap_or(usize::MAX).min(self.unit);
         self.message.clear();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-const MECHANISMS: [&str; 12] = [
+const MECHANISMS: [&str; 17] = [
     "queue",
     "segment",
     "blackboard",
@@ -23,6 +23,11 @@ const MECHANISMS: [&str; 12] = [
     "packets",
     "fifo",
     "coprocess",
+    "stream",
+    "datagram",
+    "seqpacket",
+    "tcp",
+    "udp",
 ];
 
 fn file(bytes: &[u8]) -> NamedTempFile {
@@ -254,7 +259,9 @@ fn a_receiver_that_stands_still_is_given_up() {
     in_namespace(|| {
         let _watchdog = watchdog();
         let endless = endless();
-        for mechanism in ["queue", "pipe", "packets", "fifo", "coprocess"] {
+        for mechanism in
+            ["queue", "pipe", "packets", "fifo", "coprocess", "stream", "datagram", "seqpacket", "tcp", "udp"]
+        {
             let (tour, receiver) = under_way(&format!("--only {mechanism} --timeout 0.3"), endless.path());
             signal(receiver, Signal::STOP);
             let ended = tour.end();

@@ -228,6 +228,24 @@ impl<K: Kind> LocalSocket<K> {
         self.receive_flagged(buffer, RecvFlags::PEEK, Wait::No)
     }
 
+    /// As [`peek`](Self::peek), waiting at most so long.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when there is nothing by then; otherwise as [`peek`](Self::peek).
+    pub fn peek_timeout(&self, buffer: &mut [u8], timeout: Duration) -> Result<usize> {
+        self.receive_flagged(buffer, RecvFlags::PEEK, Wait::at_most(timeout))
+    }
+
+    /// As [`peek`](Self::peek), until a signal handler has run.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`](ErrorKind::Interrupted); otherwise as [`peek`](Self::peek).
+    pub fn peek_interruptible(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.receive_flagged(buffer, RecvFlags::PEEK, Wait::Interruptible)
+    }
+
     /// Receives a message with what goes with it; waits for one. At the end of a connection it has 0 bytes.
     ///
     /// # Errors

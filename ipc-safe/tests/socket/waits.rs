@@ -38,6 +38,7 @@ fn no_call_waits_longer_than_it_may() {
                 rustix::io::ioctl_fionbio(&one, !blocking).unwrap();
                 let mut bytes = [0; 9];
                 times_out(|| one.receive_timeout(&mut [0; 9], SHORT));
+                times_out(|| one.peek_timeout(&mut [0; 9], SHORT));
                 times_out(|| one.receive_message_timeout(&mut Incoming::new(&mut bytes), SHORT));
                 fails(one.try_receive(&mut [0; 9]), ErrorKind::WouldBlock, libc::EAGAIN);
                 fails(one.receive_timeout(&mut [0; 9], Duration::ZERO), ErrorKind::TimedOut, libc::ETIMEDOUT);
@@ -180,6 +181,13 @@ fn waiting() -> Vec<Waiting> {
                 one.receive_timeout(&mut bytes, SHORT * 5)
             }
             .map(drop)
+        }));
+        let (one, other) = pair::<K>();
+        calls.push(Box::new(move |interruptible| {
+            let _keep = &other;
+            let mut bytes = [0; 9];
+            if interruptible { one.peek_interruptible(&mut bytes) } else { one.peek_timeout(&mut bytes, SHORT * 5) }
+                .map(drop)
         }));
         let (one, other) = pair::<K>();
         calls.push(Box::new(move |interruptible| {
