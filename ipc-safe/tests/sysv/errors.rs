@@ -485,6 +485,7 @@ fn values_that_never_fit_end_in_an_error() {
 /// R-SHM-05
 #[test]
 fn detaching_that_is_refused_is_an_error() {
+    let _watchdog = watchdog();
     let segment = Segment::private(100).unwrap();
     let (result, fired) = failing("shmdt", None, libc::EINVAL, 1, || segment.attach().unwrap().detach());
     let error = fails(result, InvalidInput, libc::EINVAL);
@@ -613,6 +614,7 @@ fn interrupted_calls_are_made_again_and_take_effect_once() {
 /// R-MSG-04 R-SEM-04
 #[test]
 fn the_interruptible_forms_report_the_first_interruption_and_do_nothing() {
+    let _watchdog = watchdog();
     let (queue, set) = (MessageQueue::private().unwrap(), SemaphoreSet::private(&[3, 0]).unwrap());
     queue.send(kind(1), "abc").unwrap();
     let (semaphore, zero) = (set.semaphore(0), set.semaphore(1));
@@ -669,6 +671,7 @@ fn an_interrupted_wait_goes_on_for_the_time_that_remains() {
 /// R-MSG-02
 #[test]
 fn a_message_that_is_not_sent_stays_with_its_sender() {
+    let _watchdog = watchdog();
     let queue = MessageQueue::private().unwrap();
     let message = buffer();
     for number in [libc::EACCES, libc::EFAULT, libc::ENOMEM, libc::EIDRM, libc::EAGAIN] {
@@ -685,6 +688,7 @@ fn a_message_that_is_not_sent_stays_with_its_sender() {
 /// R-MSG-07
 #[test]
 fn a_vector_is_given_room_again_while_the_kernel_says_it_is_too_short() {
+    let _watchdog = watchdog();
     let queue = MessageQueue::private().unwrap();
     queue.send(kind(1), "abc").unwrap();
     let mut text = Vec::new();
@@ -697,6 +701,7 @@ fn a_vector_is_given_room_again_while_the_kernel_says_it_is_too_short() {
 /// R-MSG-16
 #[test]
 fn a_kernel_without_copies_says_so() {
+    let _watchdog = watchdog();
     let queue = MessageQueue::private().unwrap();
     let (peeked, fired) = failing("msgrcv", None, libc::ENOSYS, ALWAYS, || queue.peek(0, &mut Vec::new()));
     let error = fails(peeked, Unsupported, libc::ENOSYS);

@@ -66,6 +66,7 @@ impl Handles {
 /// R-SEM-09
 #[test]
 fn the_generation_is_another_in_every_child_and_grandchild() {
+    let _watchdog = watchdog();
     let ours = Generation::current();
     assert!(ours.is_current());
     fork(|| {
@@ -242,6 +243,7 @@ fn destructors_that_exit_runs_in_a_child_undo_nothing() {
 /// R-SEM-08
 #[test]
 fn undo_is_not_inherited() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[5]).unwrap();
     let semaphore = set.semaphore(0);
     let guard = semaphore.acquire(2).unwrap();

@@ -58,6 +58,7 @@ impl Puppet {
 /// R-SEM-09
 #[test]
 fn every_way_to_end_a_guard_gives_its_units_back_once() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[5]).unwrap();
     let semaphore = set.semaphore(0);
     let value = || semaphore.value().unwrap();
@@ -89,6 +90,7 @@ fn every_way_to_end_a_guard_gives_its_units_back_once() {
 /// R-SEM-08
 #[test]
 fn a_forgotten_guard_is_given_back_when_the_process_ends() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[5]).unwrap();
     let semaphore = set.semaphore(0);
     let mut child = Puppet::new(|step| {
@@ -106,6 +108,7 @@ fn a_forgotten_guard_is_given_back_when_the_process_ends() {
 /// R-SEM-08
 #[test]
 fn a_killed_process_gives_its_units_back() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[5, 9]).unwrap();
     let (first, second) = (set.semaphore(0), set.semaphore(1));
     let mut child = Puppet::new(|step| {
@@ -168,6 +171,7 @@ fn exec_keeps_the_units_until_the_new_program_ends() {
 /// R-SEM-08 R-SEM-09
 #[test]
 fn a_forked_child_gives_back_nothing_of_its_parent() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[5]).unwrap();
     let semaphore = set.semaphore(0);
     let mut guard = Some(semaphore.acquire(2).unwrap());
@@ -202,6 +206,7 @@ fn a_guard_of_a_removed_set_ends_silently_and_its_release_tells() {
 /// R-SEM-08
 #[test]
 fn setting_the_value_forgets_the_undo_and_a_dropped_guard_adds_until_the_process_ends() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[5]).unwrap();
     let semaphore = set.semaphore(0);
     for set_all in [false, true] {
@@ -240,6 +245,7 @@ fn setting_the_value_forgets_the_undo_and_a_dropped_guard_adds_until_the_process
 /// R-SEM-08
 #[test]
 fn what_is_undone_never_goes_below_zero() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[0]).unwrap();
     let semaphore = set.semaphore(0);
     let mut child = Puppet::new(|step| {
@@ -258,6 +264,7 @@ fn what_is_undone_never_goes_below_zero() {
 /// R-SEM-09
 #[test]
 fn mixing_undo_and_none_doubles_the_units_which_guards_do_not() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[1]).unwrap();
     let semaphore = set.semaphore(0);
     fork(|| {
@@ -283,6 +290,7 @@ fn mixing_undo_and_none_doubles_the_units_which_guards_do_not() {
 /// R-SEM-03 R-SEM-08
 #[test]
 fn a_process_holds_at_most_32767_units_with_undo() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[32767]).unwrap();
     let semaphore = set.semaphore(0);
     let all = semaphore.acquire(32767).unwrap();
@@ -308,6 +316,7 @@ fn a_process_holds_at_most_32767_units_with_undo() {
 /// R-SEM-08
 #[test]
 fn what_would_be_taken_back_is_at_most_32768() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[0]).unwrap();
     let handle = *set;
     fork(|| {
@@ -355,6 +364,7 @@ fn a_guard_may_end_in_another_thread() {
 /// R-SEM-08
 #[test]
 fn leaving_the_namespace_gives_the_units_of_a_process_back() {
+    let _watchdog = watchdog();
     in_namespace(|| {
         let set = SemaphoreSet::private(&[3]).unwrap();
         let semaphore = set.semaphore(0);
@@ -384,6 +394,7 @@ fn leaving_the_namespace_gives_the_units_of_a_process_back() {
 /// R-SEM-08
 #[test]
 fn a_thread_that_leaves_the_namespace_strands_its_units_until_the_process_ends() {
+    let _watchdog = watchdog();
     in_namespace(|| {
         let set = SemaphoreSet::private(&[3]).unwrap();
         let semaphore = set.semaphore(0);
@@ -509,6 +520,7 @@ fn a_mutex_excludes_processes_also_when_some_are_killed() {
 /// R-SEM-10 R-SEM-15
 #[test]
 fn a_signal_stays_when_its_sender_dies_and_one_with_undo_would_not() {
+    let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[0]).unwrap();
     let event = SemaphoreEvent::new(set.semaphore(0));
     assert_eq!(event.semaphore(), set.semaphore(0));

@@ -1,6 +1,6 @@
 //! What the system allows and what is in use, as the kernel says, as `/proc/sys` says, and as calls meet it.
 
-use crate::support::{fork, in_namespace, set_sysctl, unshare_ipc};
+use crate::support::{fork, in_namespace, set_sysctl, unshare_ipc, watchdog};
 use crate::tools::{as_ordinary_user, fails, kind, page};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::sysv::{Key, MessageQueue, Operations, Owned, Segment, SemaphoreSet};
@@ -41,6 +41,7 @@ fn the_limits_are_those_of_the_system() {
 /// R-MSG-12 R-SEM-11 R-SHM-02 R-SHM-09
 #[test]
 fn the_limits_are_those_of_the_moment_and_the_namespace() {
+    let _watchdog = watchdog();
     in_namespace(|| {
         let all = || (MessageQueue::limits().unwrap(), SemaphoreSet::limits().unwrap(), Segment::limits().unwrap());
         let changes = [
@@ -238,6 +239,7 @@ fn a_message_longer_than_its_queue_waits_for_ever_or_would_block() {
 /// R-KEY-08
 #[test]
 fn limits_below_what_is_in_use_leave_it_alone() {
+    let _watchdog = watchdog();
     in_namespace(|| {
         let queues = [(); 3].map(|()| MessageQueue::private().unwrap());
         let sets = [(); 3].map(|()| SemaphoreSet::private(&[1; 5]).unwrap());

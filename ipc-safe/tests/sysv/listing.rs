@@ -235,6 +235,7 @@ fn objects_that_may_not_be_read_are_listed() {
         });
         check::<Segment>(|| Segment::list().unwrap().iter().map(|one| (one.id, one.permissions.mode)).collect());
     };
+    let _watchdog = watchdog();
     if is_root() {
         return all();
     }
@@ -349,6 +350,7 @@ fn is_zombie(pid: i32) -> bool {
 /// R-KEY-08
 #[test]
 fn a_queue_is_suspect_when_its_last_users_are_dead() {
+    let _watchdog = watchdog();
     let queue = MessageQueue::private().unwrap();
     let handle = *queue;
     let is_suspect = || handle.status().unwrap().is_suspect();

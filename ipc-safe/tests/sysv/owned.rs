@@ -1,6 +1,6 @@
 //! Objects that go with their value.
 
-use crate::support::{fork, in_namespace, set_sysctl};
+use crate::support::{fork, in_namespace, set_sysctl, watchdog};
 use crate::tools::{Noun, alone, errno, fails, is_root};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::sysv::{Handle, Key, MessageQueue, Owned, Segment, SemaphoreSet};
@@ -39,6 +39,7 @@ fn dropping_removes() {
 /// R-KEY-08
 #[test]
 fn a_panic_removes() {
+    let _watchdog = watchdog();
     fn check<T: Noun>() {
         let owned = T::new(Key::PRIVATE);
         let handle = *owned;
@@ -122,6 +123,7 @@ fn dropping_what_somebody_else_removed_is_silent_and_keeps_the_error_number() {
 
 #[test]
 fn dropping_what_somebody_else_may_remove_but_not_we_is_silent() {
+    let _watchdog = watchdog();
     fn check<T: Noun>(handles: &mut Vec<Box<dyn FnOnce()>>) {
         let ours = T::new(Key::PRIVATE);
         let handle = *ours;
@@ -144,6 +146,7 @@ fn dropping_what_somebody_else_may_remove_but_not_we_is_silent() {
 
 #[test]
 fn a_forked_childs_copy_does_nothing_and_the_parents_still_removes() {
+    let _watchdog = watchdog();
     fn check<T: Noun>() {
         let mut owned = Some(T::new(Key::PRIVATE));
         let handle = **owned.as_ref().unwrap();
@@ -162,6 +165,7 @@ fn a_forked_childs_copy_does_nothing_and_the_parents_still_removes() {
 /// Only dropping is held back in a child: who asks for the removal gets it, as with any handle.
 #[test]
 fn a_forked_child_that_asks_for_removal_removes() {
+    let _watchdog = watchdog();
     fn check<T: Noun>() {
         let mut owned = Some(T::new(Key::PRIVATE));
         let handle = **owned.as_ref().unwrap();
@@ -174,6 +178,7 @@ fn a_forked_child_that_asks_for_removal_removes() {
 
 #[test]
 fn an_object_may_be_dropped_in_another_thread() {
+    let _watchdog = watchdog();
     fn check<T: Noun>() {
         let owned = T::new(Key::PRIVATE);
         let handle = *owned;
@@ -185,6 +190,7 @@ fn an_object_may_be_dropped_in_another_thread() {
 
 #[test]
 fn a_process_that_ends_without_dropping_leaves_its_objects() {
+    let _watchdog = watchdog();
     fn check<T: Noun>() {
         let key = Key::random().unwrap();
         fork(|| {

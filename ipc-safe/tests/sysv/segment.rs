@@ -298,6 +298,7 @@ fn owner_and_mode_are_changed_and_the_state_bits_stay() {
 /// R-SHM-09
 #[test]
 fn locking_is_a_setting_of_the_segment_that_does_not_count_and_outlives_its_setter() {
+    let _watchdog = watchdog();
     let segment = segment(3 * page());
     let handle = *segment;
     if let Err(error) = segment.lock() {
@@ -433,6 +434,7 @@ fn the_last_attachment_may_be_that_of_a_process_that_is_killed() {
 /// R-SHM-09
 #[test]
 fn a_segment_outlives_its_maker_unless_the_system_says_otherwise() {
+    let _watchdog = watchdog();
     in_namespace(|| {
         let make = |key| {
             fork(move || {

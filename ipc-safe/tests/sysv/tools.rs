@@ -1,6 +1,6 @@
 //! What the modules have in common: expected failures, the three kinds as one, threads that wait, signals.
 
-use crate::support::{as_nobody, eventually, fork, has_capability};
+use crate::support::{as_nobody, eventually, fork, has_capability, watchdog};
 use ipc_safe::error::{Errno, Error, ErrorKind, Result};
 use ipc_safe::sysv::{Handle, Key, MessageQueue, MessageType, Owned, Permissions, Segment, SemaphoreSet};
 use std::cell::Cell;
@@ -276,6 +276,7 @@ pub(crate) fn errno() -> i32 {
 /// to be had.
 pub(crate) fn as_ordinary_user(body: impl FnOnce() -> i32) -> bool {
     const CAP_IPC_OWNER: u32 = 15;
+    let _watchdog = watchdog();
     if is_root() {
         return as_nobody(body);
     }
@@ -303,6 +304,7 @@ pub(crate) fn page() -> usize {
 /// Runs `body` in a forked child and expects this signal to end it.
 #[track_caller]
 pub(crate) fn dies_of(signal: i32, body: impl FnOnce()) {
+    let _watchdog = watchdog();
     let status = fork(|| {
         lower_limit(libc::RLIMIT_CORE, 0);
         // SAFETY: the default action, which the test harness's own handler would hide.
@@ -318,6 +320,7 @@ pub(crate) fn dies_of(signal: i32, body: impl FnOnce()) {
 /// copy of every attachment there is, which counts.
 #[track_caller]
 pub(crate) fn alone(body: impl FnOnce()) {
+    let _watchdog = watchdog();
     fork(|| {
         body();
         0
