@@ -56,8 +56,7 @@ fn the_length_is_that_of_the_segment_and_not_of_its_pages() {
         assert_eq!((attachment.len(), attachment.bytes().len(), Region::len(&attachment)), (size, size, size));
         assert!(!attachment.is_empty());
         attachment.bytes().write(size - 1, b"x").unwrap();
-        let error = fails_here(attachment.bytes().write(size, b"x"), ErrorKind::OutOfRange);
-        assert!(error.to_string().contains("out of range") || !error.to_string().is_empty());
+        fails_here(attachment.bytes().write(size, b"x"), ErrorKind::OutOfRange);
         assert!(attachment.bytes().load::<u8>(size).is_err());
     }
 }
