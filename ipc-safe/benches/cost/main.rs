@@ -12,6 +12,7 @@ mod buffer;
 mod mappings;
 mod measure;
 mod messages;
+mod pipes;
 mod segments;
 mod semaphores;
 mod signals;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let time = if full { TIME_A_CASE } else { Duration::from_millis(10) };
 
     let calls = messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases());
-    let calls = calls.chain(mappings::cases()).chain(signals::cases());
+    let calls = calls.chain(mappings::cases()).chain(signals::cases()).chain(pipes::cases());
     let calls = measure::run(calls.collect(), time);
     let values = measure::run(values::cases(), time / 2);
     let mapped = measure::run(mappings::copies(), time / 2);

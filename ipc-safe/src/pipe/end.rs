@@ -1,7 +1,7 @@
 //! What the two ends have in common.
 
 use crate::error::{Errno, Error, Rejected, Result};
-use crate::wait::{Wait, uninterrupted, until_ready};
+use crate::wait::{Wait, until_ready};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat, openat};
@@ -9,6 +9,7 @@ use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 use std::sync::OnceLock;
 
 /// An error number of rustix as one of ours.
+#[inline]
 pub(crate) fn ours(errno: rustix::io::Errno) -> Errno {
     Errno::from_raw(errno.raw_os_error())
 }
@@ -73,6 +74,7 @@ impl End {
 
     /// Makes a call that waits as `wait` says, on a pipe where `events` say that it need not. `other` is the other side of a
     /// call that moves bytes between two descriptors, and the events that say it for that one.
+    #[inline]
     pub(super) fn perform<T>(
         &self,
         wait: Wait,
@@ -85,16 +87,32 @@ impl End {
             Wait::No | Wait::Until(_) => Manner::AtOnce,
         };
         loop {
-            match uninterrupted(wait, || call(manner)) {
-                Err(Errno::AGAIN) if !matches!(wait, Wait::No) => {
-                    until_ready(self.as_fd(), events, wait)?;
-                    if let Some((descriptor, events)) = other {
-                        until_ready(descriptor, events, wait)?;
-                    }
-                }
+            match call(manner) {
+                Err(errno @ (Errno::AGAIN | Errno::INTR)) => self.be_patient(errno, wait, events, other)?,
                 result => return result,
             }
         }
+    }
+
+    /// Waits until a call that failed can be made again, when it is to be.
+    #[cold]
+    fn be_patient(
+        &self,
+        errno: Errno,
+        wait: Wait,
+        events: PollFlags,
+        other: Option<(BorrowedFd<'_>, PollFlags)>,
+    ) -> Raw<()> {
+        match errno {
+            Errno::INTR if wait.retries() => return Ok(()),
+            Errno::AGAIN if !matches!(wait, Wait::No) => {}
+            _ => return Err(errno),
+        }
+        until_ready(self.as_fd(), events, wait)?;
+        if let Some((descriptor, events)) = other {
+            until_ready(descriptor, events, wait)?;
+        }
+        Ok(())
     }
 
     /// What a call that shall not wait is made on when the kernel refuses to make it so for the end itself.
@@ -110,10 +128,12 @@ impl End {
     }
 
     /// The non-blocking descriptor, when there is one already.
+    #[inline]
     pub(super) fn twin(&self) -> Option<BorrowedFd<'_>> {
         self.twin.get().map(AsFd::as_fd)
     }
 
+    #[cold]
     fn reopen(&self, events: PollFlags) -> rustix::io::Result<OwnedFd> {
         let access = if events.contains(PollFlags::IN) { OFlags::RDONLY } else { OFlags::WRONLY };
         // A pipe that is in packet mode stays in it.

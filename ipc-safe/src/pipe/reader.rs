@@ -2,7 +2,7 @@
 
 use super::end::{End, Instead, Manner, Raw, both_ends, ours};
 use super::readiness::Readable;
-use crate::error::{Error, Rejected, Result};
+use crate::error::{Errno, Error, Rejected, Result};
 use crate::wait::{Wait, uninterrupted, until_ready};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -122,15 +122,17 @@ impl PipeReader {
         keep_standard(descriptor, libc::STDIN_FILENO)
     }
 
+    #[inline]
     fn read_as(&self, wait: Wait, buffer: &mut [u8]) -> Result<usize> {
         self.0
             .perform(wait, PollFlags::IN, None, |manner| match manner {
                 Manner::AsItIs => rustix::io::read(self, &mut *buffer).map_err(ours),
                 Manner::AtOnce => self.read_at_once(buffer),
             })
-            .map_err(|errno| Error::new("read", errno))
+            .map_err(failed)
     }
 
+    #[inline]
     fn read_at_once(&self, buffer: &mut [u8]) -> Raw<usize> {
         if self.0.twin().is_none() {
             match preadv2(self, &mut [IoSliceMut::new(buffer)], u64::MAX, ReadWriteFlags::NOWAIT) {
@@ -149,6 +151,11 @@ impl PipeReader {
             Err(errno) => Err(Error::new("poll", errno)),
         }
     }
+}
+
+#[cold]
+fn failed(errno: Errno) -> Error {
+    Error::new("read", errno)
 }
 
 /// Keeps the descriptor when it is itself the standard one that it was copied to, open and inherited; closes it otherwise.

@@ -185,6 +185,7 @@ impl PipeWriter {
         keep_standard(descriptor, libc::STDOUT_FILENO)
     }
 
+    #[inline]
     fn write_as(&self, wait: Wait, bytes: &[u8]) -> Result<usize> {
         self.0
             .perform(wait, PollFlags::OUT, None, |manner| match manner {
@@ -194,6 +195,7 @@ impl PipeWriter {
             .map_err(|errno| failed("write", errno))
     }
 
+    #[inline]
     fn write_at_once(&self, bytes: &[u8]) -> Raw<usize> {
         if self.0.twin().is_none() {
             match pwritev2(self, &[IoSlice::new(bytes)], u64::MAX, ReadWriteFlags::NOWAIT) {
@@ -229,6 +231,7 @@ impl PipeWriter {
 }
 
 /// A write of any sort that failed.
+#[cold]
 pub(super) fn failed(call: &'static str, errno: Errno) -> Error {
     let error = Error::new(call, errno);
     if errno.as_raw() == libc::EPIPE { error.because("nobody has the reading end open") } else { error }
