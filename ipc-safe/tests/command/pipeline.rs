@@ -59,8 +59,10 @@ fn any_number_of_programs_and_all_their_statuses() {
 #[test]
 fn programs_before_one_that_ends_early_end_too() {
     childless(|| {
-        let mut pipeline =
-            Pipeline::start([&mut words("yes"), &mut words("cat"), words("head -n 1").stdout(Stdio::piped())]).unwrap();
+        // The commands live on, and must not keep what they gave to the programs.
+        let mut commands = [words("yes"), words("cat"), words("head -n 1")];
+        commands[2].stdout(Stdio::piped());
+        let mut pipeline = Pipeline::start(&mut commands).unwrap();
         assert_eq!(output(&mut pipeline), "y\n");
         let statuses = pipeline.wait_timeout(LONG).unwrap();
         let killed = ChildStatus::Killed { signal: libc::SIGPIPE, core_dumped: false };
