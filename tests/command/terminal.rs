@@ -13,5 +13,7 @@ pub(crate) fn on_terminal(words: &str) -> Option<Running> {
     }
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &format!("stty cols 80; exec {IPC} {words}"), "/dev/null"]);
+    // Without it, or with a "dumb" one, there is no bar.
+    command.env("TERM", "xterm");
     Some(Running::start(command))
 }
