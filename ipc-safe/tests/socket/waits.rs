@@ -10,6 +10,7 @@ use ipc_safe::socket::{
     BindOptions, Datagram, FramedStream, Incoming, Kind, LocalAddress, LocalDatagram, LocalSocket, LocalStream,
     Outgoing, SeqPacket, SeqPacketListener, Stream, StreamListener,
 };
+use rustix::net::sockopt;
 use std::time::{Duration, Instant};
 
 /// Expects that the call waits as long as it may, and fails then.
@@ -145,6 +146,8 @@ fn a_place_in_the_backlog_ends_the_wait_of_a_client() {
             let client = fork(|| {
                 let socket = form(&address).unwrap();
                 // No timeout stays at the socket, and no flag.
+                assert_eq!(sockopt::socket_timeout(&socket, sockopt::Timeout::Send).unwrap(), None);
+                assert!(!rustix::fs::fcntl_getfl(&socket).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
                 assert_eq!(socket.receive(&mut [0; 9]).unwrap(), 4);
                 0
             });
