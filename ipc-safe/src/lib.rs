@@ -27,6 +27,7 @@
 //! | [`pipe`] | pipes and FIFOs: ends that say how long they wait, atomic writes, packets, splices |
 //! | [`command`] | programs that are talked to: their output or input, pipelines, coprocesses |
 //! | [`socket`] | local sockets: streams, datagrams and packets, with descriptors and credentials; frames |
+//! | [`sync`] | locks and events in shared memory, among them one that survives the death of its holder |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -72,6 +73,7 @@ pub mod process;
 pub mod shared;
 pub mod signal;
 pub mod socket;
+pub mod sync;
 pub mod sysv;
 pub mod timer;
 mod wait;

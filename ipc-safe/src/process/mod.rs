@@ -16,11 +16,13 @@
 mod child_status;
 mod children;
 mod generation;
+mod identity;
 mod pid;
 mod raw;
 
 pub use child_status::ChildStatus;
 pub use children::{ChildEvent, Children};
 pub use generation::Generation;
+pub(crate) use identity::{Identity, State, namespace};
 pub(crate) use pid::from_status;
 pub use pid::{Pid, getpid, is_alive, release_memory};

@@ -8,7 +8,8 @@
 //!   [`load`](SharedBytes::load) and [`store`](SharedBytes::store).
 //! - [`OwnedBytes`]: the same as an owned value without a lifetime, for threads and structures.
 //! - [`Shared<T>`](Shared): a record made of atomics (see [`ShmSafe`]) that lies in the memory and is used by reference.
-//! - [`Sequenced<P>`](Sequenced): a plain value in such a record that readers always see whole.
+//! - [`SharedCell<P>`](SharedCell): a plain value in such a record, read and replaced by copy: what a lock guards.
+//! - [`Sequenced<P>`](Sequenced): a plain value that readers always see whole, without a lock.
 //!
 //! ```
 //! use ipc_safe::sysv::Segment;
@@ -45,6 +46,7 @@
 //! Torn values are possible wherever two processes write without agreement; they are garbage, never undefined behaviour.
 
 mod bytes;
+mod cell;
 mod copy;
 mod cursor;
 mod object;
@@ -56,6 +58,7 @@ mod shm_safe;
 
 pub use bytes::SharedBytes;
 pub(crate) use bytes::bounds;
+pub use cell::SharedCell;
 pub use cursor::SharedCursor;
 pub use object::Shared;
 pub use owned::OwnedBytes;

@@ -1,0 +1,168 @@
+//! Which thread this is, and whether another one still lives, also when ids come back.
+
+use super::generation::Generation;
+use core::cell::Cell;
+use rustix::process::Pid;
+use std::fs;
+
+/// A thread, told apart from every other that has had or will have its id: the id and the time at which it started.
+///
+/// A process is known by its first thread. The words fit into shared memory; two zeros are nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The thread id in the pid namespace of the caller.
+    pub(crate) id: u32,
+    /// When it started, in clock ticks since the system did. 0 when `/proc` does not say.
+    pub(crate) started: u64,
+}
+
+/// What is known of the thread that an [`Identity`] names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It runs, or `/proc` does not tell that it is another one.
+    Alive,
+    /// It has ended; its id belongs to nobody or to another thread.
+    Ended,
+}
+
+/// What a thread knows of itself. Belongs to one fork generation: a forked child asks again.
+#[derive(Clone, Copy)]
+struct Known {
+    generation: Option<Generation>,
+    me: Identity,
+    namespace: u64,
+}
+
+thread_local! {
+    static KNOWN: Cell<Known> = const { Cell::new(Known { generation: None, me: Identity { id: 0, started: 0 }, namespace: 0 }) };
+}
+
+impl Identity {
+    /// The calling thread. No system call, except for the first time in a thread.
+    #[inline]
+    pub(crate) fn of_thread() -> Self {
+        known().me
+    }
+
+    /// The first thread of the calling process.
+    pub(crate) fn of_process() -> Self {
+        let id = std::process::id();
+        Self { id, started: started(id).map_or(0, |(started, _)| started) }
+    }
+
+    /// Whether it still runs. A system call or two.
+    pub(crate) fn state(self) -> State {
+        let Some(pid) = i32::try_from(self.id).ok().and_then(Pid::from_raw) else {
+            return State::Ended;
+        };
+        match started(self.id) {
+            Some((_, b'Z' | b'X')) => State::Ended,
+            Some((started, _)) if self.started != 0 && started != self.started => State::Ended,
+            Some(_) => State::Alive,
+            // No such thread, or no /proc.
+            None if super::is_alive(pid) => State::Alive,
+            None => State::Ended,
+        }
+    }
+}
+
+/// A number for the pid and time namespaces of the calling thread, in which its ids and start times have their meaning.
+/// Never 0. Where `/proc` does not tell it is 1.
+#[inline]
+pub(crate) fn namespace() -> u64 {
+    known().namespace
+}
+
+#[inline]
+fn known() -> Known {
+    let known = KNOWN.get();
+    if known.generation == Some(Generation::current()) { known } else { ask() }
+}
+
+#[cold]
+fn ask() -> Known {
+    let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+    let me = Identity { id, started: started(id).map_or(0, |(started, _)| started) };
+    let known = Known { generation: Some(Generation::current()), me, namespace: ask_namespace() };
+    KNOWN.set(known);
+    known
+}
+
+fn ask_namespace() -> u64 {
+    let number = |path| rustix::fs::stat(path).map_or(0, |status| status.st_ino);
+    // Namespaces are numbered from one counter of 32 bits.
+    match number("/proc/thread-self/ns/pid") << 32 | number("/proc/thread-self/ns/time") & 0xffff_ffff {
+        0 => 1,
+        numbers => numbers,
+    }
+}
+
+/// When a thread started and in which state it is, from `/proc`.
+fn started(id: u32) -> Option<(u64, u8)> {
+    let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
+    // The name before the last parenthesis may hold anything. The state is the first field behind it, the start the 20th.
+    let behind_name = stat.iter().rposition(|&byte| byte == b')')?;
+    let mut fields = stat[behind_name + 1..].split(|&byte| byte == b' ').filter(|field| !field.is_empty());
+    let state = *fields.next()?.first()?;
+    let started = fields.nth(18)?;
+    Some((std::str::from_utf8(started).ok()?.parse().ok()?, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_thread_has_its_own_and_keeps_it() {
+        let here = Identity::of_thread();
+        assert_eq!(here, Identity::of_thread());
+        assert_ne!(here.id, std::thread::spawn(|| Identity::of_thread().id).join().unwrap());
+        assert_eq!(here.state(), State::Alive);
+        assert_eq!(Identity::of_process().state(), State::Alive);
+    }
+
+    #[test]
+    fn a_thread_that_ended_is_ended() {
+        let ended = std::thread::spawn(Identity::of_thread).join().unwrap();
+        // The kernel takes a moment after the join.
+        while ended.state() == State::Alive {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn another_start_means_another_thread() {
+        let me = Identity::of_thread();
+        assert_eq!(Identity { started: me.started + 1, ..me }.state(), State::Ended);
+        // Not known when it started: the id has to do.
+        assert_eq!(Identity { started: 0, ..me }.state(), State::Alive);
+    }
+
+    #[test]
+    fn a_child_that_nobody_waited_for_is_ended() {
+        let mut child = Command::new("/bin/cat").arg0(") R 1 (").stdin(Stdio::piped()).spawn().unwrap();
+        let identity = Identity { id: child.id(), started: started(child.id()).unwrap().0 };
+        assert_eq!(identity.state(), State::Alive);
+        child.kill().unwrap();
+        while identity.state() == State::Alive {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert_eq!(identity.state(), State::Ended);
+    }
+
+    #[test]
+    fn nobody_is_ended() {
+        assert_eq!(Identity { id: 0, started: 0 }.state(), State::Ended);
+        assert_eq!(Identity { id: u32::MAX, started: 0 }.state(), State::Ended);
+        assert_eq!(Identity { id: i32::MAX.cast_unsigned(), started: 9 }.state(), State::Ended);
+    }
+
+    #[test]
+    fn threads_of_a_process_share_their_namespaces() {
+        assert_eq!(namespace(), std::thread::spawn(namespace).join().unwrap());
+        assert_ne!(namespace(), 0);
+    }
+}

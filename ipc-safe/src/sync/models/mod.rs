@@ -1,0 +1,96 @@
+//! Models: every interleaving of a few threads on the algorithms, up to a bound on preemptions, by loom.
+
+mod mutex;
+
+use super::word::Word;
+use crate::error::Errno;
+use crate::wait::Wait;
+use core::sync::atomic::Ordering;
+use loom::sync::atomic::AtomicU32;
+use loom::sync::{Condvar, Mutex};
+
+/// A word under the model checker. Sleeping is a condition variable: the word is compared and the sleep begun under the
+/// lock that wakers take, as the kernel does it.
+pub(crate) struct ModelWord {
+    value: AtomicU32,
+    /// How many sleep, and how many of them were woken.
+    queue: Mutex<Queue>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    asleep: u32,
+    awake: u32,
+}
+
+impl ModelWord {
+    pub(crate) fn new(value: u32) -> Self {
+        Self { value: AtomicU32::new(value), queue: Mutex::new(Queue::default()), woken: Condvar::new() }
+    }
+}
+
+impl Word for ModelWord {
+    /// One look is enough to have the path, and keeps the number of interleavings small.
+    const SPINS: u32 = 1;
+
+    fn load(&self, order: Ordering) -> u32 {
+        self.value.load(order)
+    }
+
+    fn store(&self, value: u32, order: Ordering) {
+        self.value.store(value, order);
+    }
+
+    fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.value.swap(value, order)
+    }
+
+    fn compare_exchange(&self, current: u32, new: u32, success: Ordering, failure: Ordering) -> Result<u32, u32> {
+        self.value.compare_exchange(current, new, success, failure)
+    }
+
+    fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.value.fetch_add(value, order)
+    }
+
+    fn fetch_sub(&self, value: u32, order: Ordering) -> u32 {
+        self.value.fetch_sub(value, order)
+    }
+
+    /// [`Wait::Until`] is a deadline that has passed: it gives up at once, unless the word has changed.
+    fn wait(&self, expected: u32, wait: Wait) -> Result<(), Errno> {
+        let mut queue = self.queue.lock().unwrap();
+        if self.value.load(Ordering::SeqCst) != expected {
+            return Ok(());
+        }
+        match wait {
+            Wait::No => return Err(Errno::AGAIN),
+            Wait::Until(_) => return Err(Errno::TIMEDOUT),
+            Wait::Forever | Wait::Interruptible => {}
+        }
+        queue.asleep += 1;
+        while queue.awake == 0 {
+            queue = self.woken.wait(queue).unwrap();
+        }
+        queue.awake -= 1;
+        Ok(())
+    }
+
+    fn wake(&self, count: u32) {
+        let mut queue = self.queue.lock().unwrap();
+        let woken = queue.asleep.min(count);
+        queue.asleep -= woken;
+        queue.awake += woken;
+        if woken > 0 {
+            self.woken.notify_all();
+        }
+    }
+}
+
+/// Runs `threads` bodies in every interleaving, up to three preemptions, which find what errors there are in practice.
+pub(crate) fn explore(body: impl Fn() + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(body);
+}
