@@ -32,9 +32,14 @@
 //!
 //! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
 
+mod locked;
 #[cfg(test)]
 mod models;
 mod mutex;
+mod ownership;
+mod robust_mutex;
 mod word;
 
+pub use locked::{Locked, OwnerDied};
 pub use mutex::{Mutex, MutexGuard};
+pub use robust_mutex::{RobustMutex, RobustMutexGuard};
