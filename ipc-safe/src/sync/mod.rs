@@ -30,8 +30,10 @@
 //!
 //! # Death
 //!
-//! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
+//! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is. So is one of the C
+//! library, for programs that have it already: [`interop`].
 
+pub mod interop;
 mod locked;
 #[cfg(test)]
 mod models;
