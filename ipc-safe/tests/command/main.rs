@@ -21,3 +21,4 @@ mod faults;
 mod pipeline;
 mod popen;
 mod status;
+mod volume;
