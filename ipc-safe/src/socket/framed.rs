@@ -5,7 +5,7 @@ use super::{Incoming, LocalStream, Outgoing};
 use crate::error::{Errno, Error, ErrorKind, Result};
 use crate::wait::Wait;
 use std::io::IoSlice;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Bytes before each frame: how long it is, and how many descriptors it has.
@@ -394,5 +394,11 @@ fn ended() -> Error {
 impl AsFd for FramedStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+impl AsRawFd for FramedStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }
