@@ -40,6 +40,7 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "the program is killed when this value is dropped"]
 pub struct Coprocess {
     input: Option<PipeWriter>,
     output: PipeReader,
