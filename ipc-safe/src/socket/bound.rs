@@ -207,12 +207,22 @@ impl Place {
 
     /// The name that the socket was bound to directly.
     pub(super) fn name_of_what_is_there(self: &Arc<Self>) -> Result<Name> {
-        self.name(self.file.clone())
+        let status = statat(&self.folder, &self.file, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|number| fault_at("stat", errno(number), &self.address))?;
+        // Nobody can ask which file the kernel made for the socket. One that belongs to another user is not it.
+        let is_ours = status.st_uid == rustix::process::geteuid().as_raw();
+        let mut name = self.name_of(self.file.clone(), names::identity(status));
+        name.kept = !is_ours;
+        Ok(name)
     }
 
     fn name(self: &Arc<Self>, file: OsString) -> Result<Name> {
         let identity = self.identity(&file).map_err(|number| fault_at("stat", number, &self.address))?;
-        Ok(Name { place: Arc::clone(self), file, identity, made_in: Generation::current(), kept: false })
+        Ok(self.name_of(file, identity))
+    }
+
+    fn name_of(self: &Arc<Self>, file: OsString, identity: Identity) -> Name {
+        Name { place: Arc::clone(self), file, identity, made_in: Generation::current(), kept: false }
     }
 
     /// Moves a stale socket away, and unlinks it there. One that turns out to live is put back.

@@ -14,6 +14,7 @@ mod forks;
 mod ids;
 mod locks;
 mod names;
+mod paths;
 mod sandbox;
 mod text;
 mod views;
