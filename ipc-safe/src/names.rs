@@ -44,13 +44,16 @@ pub(crate) fn take_away(folder: BorrowedFd<'_>, name: &OsStr, file: Identity) ->
     if identity_at(folder, name) != Ok(file) {
         return Ok(false);
     }
-    let away = temporary()?;
-    match renameat_with(folder, name, folder, &away, RenameFlags::NOREPLACE) {
-        Ok(()) => {}
+    let moved = temporary().and_then(|away| {
+        renameat_with(folder, name, folder, &away, RenameFlags::NOREPLACE)?;
+        Ok(away)
+    });
+    let away = match moved {
+        Ok(away) => away,
         Err(Errno::NOENT) => return Ok(false),
         // A file system that cannot, or has no room for another name. Unlinking says what else is the matter.
         Err(_) => return unlinkat(folder, name, AtFlags::empty()).map(|()| true),
-    }
+    };
     if identity_at(folder, &away) == Ok(file) {
         return unlinkat(folder, &away, AtFlags::empty()).map(|()| true);
     }

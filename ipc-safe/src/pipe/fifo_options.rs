@@ -11,6 +11,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+/// How often somebody else may be faster before that is an error.
+const ATTEMPTS: usize = 64;
+
 /// How to make or find a [`Fifo`].
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -89,7 +92,7 @@ impl FifoOptions {
     }
 
     fn find_or_make(self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<(OwnedFd, bool)> {
-        loop {
+        for _ in 0..ATTEMPTS {
             if !self.create_new {
                 match self.find(folder, name, path) {
                     Err(error) if self.create && error.kind() == ErrorKind::NotFound => {}
@@ -104,6 +107,7 @@ impl FifoOptions {
                 made => return Ok((made?, true)),
             }
         }
+        Err(fault("mkfifo", Errno::from_raw(libc::EEXIST), path))
     }
 
     /// Makes a FIFO under a temporary name and gives it its own when it is open: what is opened is what was made, whatever others do

@@ -195,7 +195,7 @@ impl Place {
 
     /// Binds a socket to a name in the folder that nobody expects.
     pub(super) fn bind_temporarily<K: Kind>(self: &Arc<Self>, socket: &LocalSocket<K>) -> Result<Name> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let file = names::temporary().map_err(|number| fault_at("getrandom", errno(number), &self.address))?;
             match bind(socket, &self.address_of(&file)?) {
                 Ok(()) => return self.name(file),
@@ -203,6 +203,7 @@ impl Place {
                 Err(number) => return Err(fault_at("bind", number, &self.address)),
             }
         }
+        Err(fault_at("bind", Errno::from_raw(libc::EADDRINUSE), &self.address))
     }
 
     /// The name that the socket was bound to directly.

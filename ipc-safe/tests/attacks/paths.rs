@@ -1,7 +1,7 @@
 //! Paths of FIFOs and sockets that mean something else from one step to the next.
 
-use crate::support::watchdog;
-use crate::tools::before_each;
+use crate::support::{fork, watchdog};
+use crate::tools::{before_each, refuse};
 use ipc_safe::error::Error;
 use ipc_safe::pipe::Fifo;
 use ipc_safe::socket::{BindOptions, LocalAddress, SeqPacket, Stream};
@@ -146,4 +146,47 @@ fn a_datagram_socket_of_another_user_is_never_taken_away() {
             Ok(())
         });
     }
+}
+
+/// A system that refuses a step: an error, or done without it; no name is left, no descriptor, and no panic.
+///
+/// R-FIFO-01, R-SOCK-13
+#[test]
+fn a_step_that_is_refused_leaves_nothing() {
+    let _watchdog = watchdog();
+    let calls: [fn(&Path) -> Result<(), Error>; 5] = [
+        |path| Fifo::options().create_new(true).open(path)?.into_owned().unlink(),
+        |path| Fifo::options().create(true).open(path)?.into_owned().unlink(),
+        |path| BindOptions::new().listen::<Stream>(&LocalAddress::path(path)?).map(drop),
+        |path| BindOptions::new().replace_stale(true).listen::<SeqPacket>(&LocalAddress::path(path)?).map(drop),
+        |path| BindOptions::new().replace_stale(true).datagram(&LocalAddress::path(path)?).map(drop),
+    ];
+    let steps = [&STEPS[..], &[libc::SYS_listen, libc::SYS_ioctl, libc::SYS_getrandom, libc::SYS_fchmod]].concat();
+    for call in calls {
+        for &step in &steps {
+            for errno in [libc::EIO, libc::ENOSPC, libc::EPERM, libc::EINVAL, libc::ENOSYS, libc::EEXIST, libc::EMFILE]
+            {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("name");
+                fork(|| {
+                    let open = descriptors();
+                    refuse(&[step], errno);
+                    let _ = call(&path);
+                    i32::from(descriptors() != open)
+                })
+                .succeed();
+                // Without the right to look or to unlink, it stays.
+                if ![libc::SYS_unlinkat, libc::SYS_newfstatat, libc::SYS_statx].contains(&step) {
+                    let left = names(folder.path());
+                    assert!(left.is_empty(), "{left:?}: call {step} failed with {errno}");
+                }
+            }
+        }
+    }
+}
+
+/// The numbers of the open descriptors, asked for without one.
+fn descriptors() -> Vec<i32> {
+    // SAFETY: asks about a number, whatever it is.
+    (0..200).filter(|&number| unsafe { libc::fcntl(number, libc::F_GETFD) } != -1).collect()
 }
