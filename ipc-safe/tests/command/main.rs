@@ -17,6 +17,7 @@ mod tools;
 
 mod coprocess;
 mod deadlines;
+mod events;
 mod faults;
 mod pipeline;
 mod popen;
