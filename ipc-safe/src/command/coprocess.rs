@@ -39,6 +39,10 @@ use std::time::{Duration, Instant};
 /// assert!(rest.is_empty() && status.is_success());
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
+///
+/// [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html), [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
+#[doc(alias = "popen2")]
+#[doc(alias = "coproc")]
 #[derive(Debug)]
 #[must_use = "the program is killed when this value is dropped"]
 pub struct Coprocess {
@@ -49,6 +53,8 @@ pub struct Coprocess {
     limit: usize,
     /// What came and was not received yet.
     came: Arrived,
+    /// Where it is read to first.
+    chunk: Box<[u8]>,
     has_ended: bool,
     /// Only a part of a message went: nothing that follows would be understood.
     is_torn: bool,
@@ -88,6 +94,7 @@ impl Coprocess {
                 protocol,
                 limit,
                 came: Arrived::default(),
+                chunk: vec![0; HEADROOM].into(),
                 has_ended: false,
                 is_torn: false,
                 is_due: false,
@@ -394,10 +401,9 @@ impl Coprocess {
 
     /// Takes what is there now.
     fn read_some(&mut self) -> Result<()> {
-        let mut chunk = [0; HEADROOM];
-        match rustix::io::read(&self.output, &mut chunk).map_err(ours) {
+        match rustix::io::read(&self.output, &mut self.chunk[..]).map_err(ours) {
             Ok(0) => self.has_ended = true,
-            Ok(len) => self.came.push(&chunk[..len]),
+            Ok(len) => self.came.push(&self.chunk[..len]),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(errno) => return Err(Error::new("read", errno)),
         }
