@@ -33,6 +33,9 @@ use std::time::Duration;
 /// assert!(pipeline.wait()?.iter().all(|status| status.is_success()));
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
+///
+/// [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html), [waitid(2)](https://man7.org/linux/man-pages/man2/waitid.2.html)
+#[doc(alias = "popen")]
 #[derive(Debug)]
 pub struct Pipeline {
     // Closed before the programs are waited for.

@@ -15,6 +15,21 @@ use std::path::Path;
 const ATTEMPTS: usize = 64;
 
 /// How to make or find a [`Fifo`].
+///
+/// ```
+/// use ipc_safe::pipe::Fifo;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("requests");
+/// assert!(Fifo::open(&path).is_err()); // not made yet
+/// let fifo = Fifo::options().create(true).mode(0o622).open(&path)?;
+/// assert!(fifo.is_new());
+/// assert!(Fifo::options().create_new(true).open(&path).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [mkfifo(3)](https://man7.org/linux/man-pages/man3/mkfifo.3.html)
+#[doc(alias = "mkfifo")]
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct FifoOptions {

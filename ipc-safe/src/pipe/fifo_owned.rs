@@ -7,6 +7,21 @@ use core::ops::Deref;
 
 /// A [`Fifo`] whose name is taken away when this value is dropped, in the process that made the value, if it still means this
 /// FIFO. Whoever has an end open keeps it. Whatever others do with the name in that moment, no file of theirs is taken away.
+///
+/// ```
+/// use ipc_safe::pipe::Fifo;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("requests");
+/// let fifo = Fifo::options().create_new(true).open(&path)?.into_owned();
+/// assert!(path.exists());
+/// drop(fifo);
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [unlink(2)](https://man7.org/linux/man-pages/man2/unlink.2.html)
+#[doc(alias = "unlink")]
 #[derive(Debug)]
 #[must_use = "the name is taken away when this value is dropped"]
 pub struct OwnedFifo {

@@ -18,6 +18,21 @@ use std::sync::Arc;
 
 /// A socket that was bound, with its name if that is a path: it is unlinked when this is dropped, in the process that made it, if
 /// it still means this socket. Whatever others do with the name in that moment, no file of theirs is taken away.
+///
+/// ```
+/// use ipc_safe::socket::{LocalAddress, StreamListener};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("service");
+/// let listener = StreamListener::bind(&LocalAddress::path(&path)?)?;
+/// assert_eq!(listener.path(), Some(path.as_path()));
+/// drop(listener);
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [unlink(2)](https://man7.org/linux/man-pages/man2/unlink.2.html)
+#[doc(alias = "unlink")]
 #[must_use = "the path is unlinked when this value is dropped"]
 pub struct Bound<S> {
     // Dropped first: nobody is refused who finds the path.
