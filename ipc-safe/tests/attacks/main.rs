@@ -15,6 +15,7 @@ mod ids;
 mod locks;
 mod names;
 mod paths;
+mod peers;
 mod sandbox;
 mod text;
 mod views;

@@ -33,6 +33,9 @@ enum Deed {
     Remove,
 }
 
+/// Makes something at a path, and takes it away again.
+type Call = fn(&Path) -> Result<(), Error>;
+
 /// The names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -44,7 +47,7 @@ fn inode(path: &Path) -> Option<u64> {
 
 /// Makes the call, which makes something at the path and takes it away again, once for each step that it has, with the deed done just
 /// before this step. What somebody else put there is there afterwards, and nothing of ours.
-fn at_each_step(begin: fn(&Path), intruder: fn(&Path) -> UnixDatagram, call: fn(&Path) -> Result<(), Error>) {
+fn at_each_step(begin: fn(&Path), intruder: fn(&Path) -> UnixDatagram, call: Call) {
     for deed in [Deed::Replace, Deed::Remove] {
         for step in 0.. {
             let folder = tempfile::tempdir().unwrap();
@@ -154,7 +157,7 @@ fn a_datagram_socket_of_another_user_is_never_taken_away() {
 #[test]
 fn a_step_that_is_refused_leaves_nothing() {
     let _watchdog = watchdog();
-    let calls: [fn(&Path) -> Result<(), Error>; 5] = [
+    let calls: [Call; 5] = [
         |path| Fifo::options().create_new(true).open(path)?.into_owned().unlink(),
         |path| Fifo::options().create(true).open(path)?.into_owned().unlink(),
         |path| BindOptions::new().listen::<Stream>(&LocalAddress::path(path)?).map(drop),
