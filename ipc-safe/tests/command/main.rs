@@ -15,6 +15,7 @@ mod signals;
 mod support;
 mod tools;
 
+mod any;
 mod coprocess;
 mod deadlines;
 mod events;
