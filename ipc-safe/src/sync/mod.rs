@@ -32,9 +32,13 @@
 //!
 //! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
 
+mod event_auto;
+mod event_manual;
 #[cfg(test)]
 mod models;
 mod mutex;
 mod word;
 
+pub use event_auto::AutoResetEvent;
+pub use event_manual::ManualResetEvent;
 pub use mutex::{Mutex, MutexGuard};

@@ -1,5 +1,6 @@
 //! Models: every interleaving of a few threads on the algorithms, up to a bound on preemptions, by loom.
 
+mod event;
 mod mutex;
 
 use super::word::Word;
@@ -27,6 +28,11 @@ struct Queue {
 impl ModelWord {
     pub(crate) fn new(value: u32) -> Self {
         Self { value: AtomicU32::new(value), queue: Mutex::new(Queue::default()), woken: Condvar::new() }
+    }
+
+    /// How many sleep on it.
+    pub(crate) fn asleep(&self) -> u32 {
+        self.queue.lock().unwrap().asleep
     }
 }
 
