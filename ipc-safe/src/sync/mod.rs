@@ -37,8 +37,10 @@ mod event_manual;
 #[cfg(test)]
 mod models;
 mod mutex;
+mod semaphore;
 mod word;
 
 pub use event_auto::AutoResetEvent;
 pub use event_manual::ManualResetEvent;
 pub use mutex::{Mutex, MutexGuard};
+pub use semaphore::{Semaphore, SemaphorePermit};

@@ -3,6 +3,7 @@
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
 mod event;
+mod semaphore;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;

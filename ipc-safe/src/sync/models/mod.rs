@@ -2,6 +2,7 @@
 
 mod event;
 mod mutex;
+mod semaphore;
 
 use super::word::Word;
 use crate::error::Errno;
