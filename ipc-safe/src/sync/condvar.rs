@@ -1,6 +1,6 @@
 //! Waiting for what a mutex guards to change.
 
-use super::mutex::MutexGuard;
+use super::mutex::{Mutex, MutexGuard};
 use super::word::Word;
 use crate::error::{Errno, Error, Rejected, Result};
 use crate::shared::{ShmSafe, layout_of_field};
@@ -71,32 +71,143 @@ impl Default for Condvar {
     }
 }
 
+impl Condvar {
+    /// A condition variable, in private memory.
+    #[must_use]
+    #[doc(alias = "pthread_cond_init")]
+    pub const fn new() -> Self {
+        Self { notified: AtomicU32::new(0), waiters: AtomicU32::new(0) }
+    }
+
+    /// Wakes one of those who wait.
+    #[inline]
+    #[doc(alias = "pthread_cond_signal")]
+    pub fn notify_one(&self) {
+        notify(&self.notified, &self.waiters, 1);
+    }
+
+    /// Wakes all who wait.
+    #[inline]
+    #[doc(alias = "pthread_cond_broadcast")]
+    pub fn notify_all(&self) {
+        notify(&self.notified, &self.waiters, i32::MAX.cast_unsigned());
+    }
+
+    /// Unlocks, waits until it is notified, and locks again. Now and then it ends without that.
+    #[doc(alias = "pthread_cond_wait")]
+    pub fn wait<G: WaitGuard>(&self, guard: G) -> G::Locked {
+        // Without a deadline, and not interruptible: it only ends notified.
+        self.wait_as(guard, Wait::Forever).0
+    }
+
+    /// [`wait`](Self::wait) as long as `condition` is true of what the mutex guards.
+    ///
+    /// It is looked at with the mutex locked. When locking it again has something else to say than that it is locked, that
+    /// is returned at once.
+    pub fn wait_while<G: WaitGuard>(&self, guard: G, condition: impl FnMut(&G::Target) -> bool) -> G::Locked {
+        self.wait_while_as(guard, condition, || Wait::Forever).0
+    }
+
+    /// [`wait`](Self::wait) for at most so long, on the monotonic clock. Locking again then takes the time that it takes.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](crate::error::ErrorKind::TimedOut) when nobody notified it in that time. The error has what locking gave.
+    #[doc(alias = "pthread_cond_timedwait")]
+    pub fn wait_timeout<G: WaitGuard>(&self, guard: G, timeout: Duration) -> Result<G::Locked, Rejected<G::Locked>> {
+        outcome(self.wait_as(guard, Wait::at_most(timeout)))
+    }
+
+    /// [`wait_while`](Self::wait_while) for at most so long, on the monotonic clock. Locking again takes the time that it
+    /// takes.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](crate::error::ErrorKind::TimedOut) when the condition is still true after that time. The error has what
+    /// locking gave.
+    pub fn wait_timeout_while<G: WaitGuard>(
+        &self,
+        guard: G,
+        timeout: Duration,
+        condition: impl FnMut(&G::Target) -> bool,
+    ) -> Result<G::Locked, Rejected<G::Locked>> {
+        outcome(self.wait_while_as(guard, condition, || Wait::at_most(timeout)))
+    }
+
+    /// [`wait`](Self::wait) that a signal handler ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`](crate::error::ErrorKind::Interrupted) when a handler ran while this waited. The error has what locking
+    /// gave.
+    pub fn wait_interruptible<G: WaitGuard>(&self, guard: G) -> Result<G::Locked, Rejected<G::Locked>> {
+        outcome(self.wait_as(guard, Wait::Interruptible))
+    }
+
+    fn wait_as<G: WaitGuard>(&self, guard: G, wait: Wait) -> (G::Locked, Result<(), Errno>) {
+        let lock = G::lock_of(&guard);
+        let result = sleep(&self.notified, &self.waiters, wait, || drop(guard));
+        (G::lock_again(lock), result)
+    }
+
+    /// `wait` is asked when it is certain that there is something to wait for.
+    fn wait_while_as<G: WaitGuard>(
+        &self,
+        mut guard: G,
+        mut condition: impl FnMut(&G::Target) -> bool,
+        wait: impl FnOnce() -> Wait,
+    ) -> (G::Locked, Result<(), Errno>) {
+        if !condition(&guard) {
+            return (G::locked(guard), Ok(()));
+        }
+        let wait = wait();
+        loop {
+            let (locked, result) = self.wait_as(guard, wait);
+            guard = match G::guard(locked) {
+                Ok(guard) => guard,
+                Err(locked) => return (locked, Ok(())),
+            };
+            if !condition(&guard) {
+                return (G::locked(guard), Ok(()));
+            }
+            if result.is_err() {
+                return (G::locked(guard), result);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condvar").field("waiters", &self.waiters.load(Ordering::Relaxed)).finish_non_exhaustive()
+    }
+}
+
+fn outcome<L>((locked, result): (L, Result<(), Errno>)) -> Result<L, Rejected<L>> {
+    match result {
+        Ok(()) => Ok(locked),
+        Err(errno) => Err(Rejected::new(locked, Error::new("wait", errno))),
+    }
+}
+
 /// The guard of a lock that a [`Condvar`] can let go of and take again.
-pub trait WaitGuard: Deref + Sized + sealed::Relock {
+pub trait WaitGuard: Deref + sealed::Relock<<Self as WaitGuard>::Locked> {
     /// What locking again gives: the guard, and for a robust mutex perhaps the word that the owner died.
     type Locked;
 }
 
 pub(super) mod sealed {
-    /// Letting go of a lock and taking it again.
-    pub trait Relock: Sized {
-        /// As [`WaitGuard::Locked`](super::WaitGuard::Locked).
-        type Locked;
+    /// How to take a lock again that a guard let go of when it was dropped.
+    pub trait Relock<Locked>: Sized {
         /// The lock itself.
         type Lock: Copy;
 
-        /// The lock, which stays locked until the guard is dropped.
         fn lock_of(guard: &Self) -> Self::Lock;
-        /// Waits for the lock.
-        fn lock_again(lock: Self::Lock) -> Self::Locked;
-        /// The guard, if there is nothing else to say.
-        ///
-        /// # Errors
-        ///
-        /// What there is to say.
-        fn guard(locked: Self::Locked) -> Result<Self, Self::Locked>;
-        /// The other way round.
-        fn locked(guard: Self) -> Self::Locked;
+        /// Waits for the lock, which the calling thread has just let go of.
+        fn lock_again(lock: Self::Lock) -> Locked;
+        /// The guard, when there is nothing else to say, and otherwise what there is.
+        fn guard(locked: Locked) -> Result<Self, Locked>;
+        fn locked(guard: Self) -> Locked;
     }
 }
 
@@ -104,9 +215,8 @@ impl<T: ShmSafe> WaitGuard for MutexGuard<'_, T> {
     type Locked = Self;
 }
 
-impl<'a, T: ShmSafe> sealed::Relock for MutexGuard<'a, T> {
-    type Locked = Self;
-    type Lock = &'a super::Mutex<T>;
+impl<'a, T: ShmSafe> sealed::Relock<Self> for MutexGuard<'a, T> {
+    type Lock = &'a Mutex<T>;
 
     fn lock_of(guard: &Self) -> Self::Lock {
         MutexGuard::mutex(guard)
@@ -123,4 +233,31 @@ impl<'a, T: ShmSafe> sealed::Relock for MutexGuard<'a, T> {
     fn locked(guard: Self) -> Self {
         guard
     }
+}
+
+/// Says to up to `count` waiters that something has changed.
+///
+/// That somebody waits is known without looking twice: waiters count themselves before they unlock, and who changes what they
+/// wait for has locked after that, or before they looked.
+#[inline]
+pub(super) fn notify<W: Word>(notified: &W, waiters: &W, count: u32) {
+    if waiters.load(Ordering::Relaxed) != 0 {
+        notified.fetch_add(1, Ordering::Relaxed);
+        notified.wake(count);
+    }
+}
+
+/// Sleeps until the next notification after `unlock`.
+pub(super) fn sleep<W: Word>(notified: &W, waiters: &W, wait: Wait, unlock: impl FnOnce()) -> Result<(), Errno> {
+    waiters.fetch_add(1, Ordering::Relaxed);
+    let before = notified.load(Ordering::Relaxed);
+    unlock();
+    let mut result = Ok(());
+    // A number that goes round while this thread does not run would make it sleep on: 2³² notifications.
+    while result.is_ok() && notified.load(Ordering::Relaxed) == before {
+        // Whoever gives up here was not woken.
+        result = notified.wait(before, wait);
+    }
+    waiters.fetch_sub(1, Ordering::Relaxed);
+    result
 }

@@ -32,6 +32,7 @@
 //!
 //! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
 
+mod condvar;
 mod event_auto;
 mod event_manual;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod mutex;
 mod semaphore;
 mod word;
 
+pub use condvar::{Condvar, WaitGuard};
 pub use event_auto::AutoResetEvent;
 pub use event_manual::ManualResetEvent;
 pub use mutex::{Mutex, MutexGuard};
