@@ -33,6 +33,9 @@
 //! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is. So is one of the C
 //! library, for programs that have it already: [`interop`].
 
+mod condvar;
+mod event_auto;
+mod event_manual;
 pub mod interop;
 mod locked;
 #[cfg(test)]
@@ -40,8 +43,13 @@ mod models;
 mod mutex;
 mod ownership;
 mod robust_mutex;
+mod semaphore;
 mod word;
 
+pub use condvar::{Condvar, WaitGuard};
+pub use event_auto::AutoResetEvent;
+pub use event_manual::ManualResetEvent;
 pub use locked::{Locked, OwnerDied};
 pub use mutex::{Mutex, MutexGuard};
 pub use robust_mutex::{RobustMutex, RobustMutexGuard};
+pub use semaphore::{Semaphore, SemaphorePermit};

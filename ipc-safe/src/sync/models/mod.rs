@@ -1,6 +1,9 @@
 //! Models: every interleaving of a few threads on the algorithms, up to a bound on preemptions, by loom.
 
+mod condvar;
+mod event;
 mod mutex;
+mod semaphore;
 
 use super::word::Word;
 use crate::error::Errno;
@@ -27,6 +30,11 @@ struct Queue {
 impl ModelWord {
     pub(crate) fn new(value: u32) -> Self {
         Self { value: AtomicU32::new(value), queue: Mutex::new(Queue::default()), woken: Condvar::new() }
+    }
+
+    /// How many sleep on it.
+    pub(crate) fn asleep(&self) -> u32 {
+        self.queue.lock().unwrap().asleep
     }
 }
 
