@@ -16,6 +16,7 @@ mod locks;
 mod names;
 mod paths;
 mod peers;
+mod programs;
 mod sandbox;
 mod text;
 mod views;
