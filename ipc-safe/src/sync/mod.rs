@@ -38,6 +38,7 @@ mod event_manual;
 #[cfg(test)]
 mod models;
 mod mutex;
+mod rwlock;
 mod semaphore;
 mod word;
 
@@ -45,4 +46,5 @@ pub use condvar::{Condvar, WaitGuard};
 pub use event_auto::AutoResetEvent;
 pub use event_manual::ManualResetEvent;
 pub use mutex::{Mutex, MutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};

@@ -4,6 +4,7 @@
 
 mod condvar;
 mod event;
+mod rwlock;
 mod semaphore;
 #[path = "../support/mod.rs"]
 mod support;

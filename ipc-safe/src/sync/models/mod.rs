@@ -3,6 +3,7 @@
 mod condvar;
 mod event;
 mod mutex;
+mod rwlock;
 mod semaphore;
 
 use super::word::Word;
@@ -30,6 +31,18 @@ struct Queue {
 impl ModelWord {
     pub(crate) fn new(value: u32) -> Self {
         Self { value: AtomicU32::new(value), queue: Mutex::new(Queue::default()), woken: Condvar::new() }
+    }
+
+    /// Wakes so many sleepers, or as many as there are.
+    fn wake_up_to(&self, count: u32) -> u32 {
+        let mut queue = self.queue.lock().unwrap();
+        let woken = queue.asleep.min(count);
+        queue.asleep -= woken;
+        queue.awake += woken;
+        if woken > 0 {
+            self.woken.notify_all();
+        }
+        woken
     }
 
     /// How many sleep on it.
@@ -86,19 +99,22 @@ impl Word for ModelWord {
     }
 
     fn wake(&self, count: u32) {
-        let mut queue = self.queue.lock().unwrap();
-        let woken = queue.asleep.min(count);
-        queue.asleep -= woken;
-        queue.awake += woken;
-        if woken > 0 {
-            self.woken.notify_all();
-        }
+        self.wake_up_to(count);
+    }
+
+    fn wake_one(&self) -> bool {
+        self.wake_up_to(1) == 1
     }
 }
 
-/// Runs `threads` bodies in every interleaving, up to three preemptions, which find what errors there are in practice.
+/// Runs `body` in every interleaving of its threads, up to three preemptions, which find what errors there are in practice.
 pub(crate) fn explore(body: impl Fn() + Sync + Send + 'static) {
+    explore_up_to(3, body);
+}
+
+/// The same with another number of preemptions, where three take minutes.
+pub(crate) fn explore_up_to(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(preemptions);
     model.check(body);
 }
