@@ -17,15 +17,23 @@ use loom::sync::{Condvar, Mutex};
 /// lock that wakers take, as the kernel does it.
 pub(crate) struct ModelWord {
     value: AtomicU32,
-    /// How many sleep, and how many of them were woken.
     queue: Mutex<Queue>,
     woken: Condvar,
 }
 
+/// Sleepers are woken in the order in which they came: a wake-up is for one that sleeps already, and no later one gets it.
 #[derive(Default)]
 struct Queue {
-    asleep: u32,
-    awake: u32,
+    /// How many have come so far.
+    come: u32,
+    /// How many of them, the first ones, were woken.
+    woken: u32,
+}
+
+impl Queue {
+    fn asleep(&self) -> u32 {
+        self.come - self.woken
+    }
 }
 
 impl ModelWord {
@@ -36,9 +44,8 @@ impl ModelWord {
     /// Wakes so many sleepers, or as many as there are.
     fn wake_up_to(&self, count: u32) -> u32 {
         let mut queue = self.queue.lock().unwrap();
-        let woken = queue.asleep.min(count);
-        queue.asleep -= woken;
-        queue.awake += woken;
+        let woken = queue.asleep().min(count);
+        queue.woken += woken;
         if woken > 0 {
             self.woken.notify_all();
         }
@@ -47,7 +54,7 @@ impl ModelWord {
 
     /// How many sleep on it.
     pub(crate) fn asleep(&self) -> u32 {
-        self.queue.lock().unwrap().asleep
+        self.queue.lock().unwrap().asleep()
     }
 }
 
@@ -90,11 +97,11 @@ impl Word for ModelWord {
             Wait::Until(_) => return Err(Errno::TIMEDOUT),
             Wait::Forever | Wait::Interruptible => {}
         }
-        queue.asleep += 1;
-        while queue.awake == 0 {
+        queue.come += 1;
+        let number = queue.come;
+        while queue.woken < number {
             queue = self.woken.wait(queue).unwrap();
         }
-        queue.awake -= 1;
         Ok(())
     }
 
