@@ -32,6 +32,7 @@
 //!
 //! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
 
+mod barrier;
 mod condvar;
 mod event_auto;
 mod event_manual;
@@ -42,6 +43,7 @@ mod rwlock;
 mod semaphore;
 mod word;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, WaitGuard};
 pub use event_auto::AutoResetEvent;
 pub use event_manual::ManualResetEvent;

@@ -2,6 +2,7 @@
 //! records that hold garbage.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
+mod barrier;
 mod condvar;
 mod event;
 mod rwlock;

@@ -1,5 +1,6 @@
 //! Models: every interleaving of a few threads on the algorithms, up to a bound on preemptions, by loom.
 
+mod barrier;
 mod condvar;
 mod event;
 mod mutex;
