@@ -2,10 +2,12 @@
 //! records that hold garbage.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
+mod barrier;
 mod condvar;
 mod event;
 mod mutex;
 mod robust;
+mod rwlock;
 mod semaphore;
 #[path = "../support/mod.rs"]
 mod support;
