@@ -161,8 +161,13 @@ fn raw_send(socket: RawFd, parts: &mut [iovec], to: Option<&(sockaddr_un, sockle
     }
 }
 
-/// Receives with `recvmsg`; the descriptor that came with it, and whether control data was cut.
-fn raw_receive(socket: RawFd, parts: &mut [iovec], flags: c_int, extras: Extras) -> (isize, Option<RawFd>) {
+/// Receives with `recvmsg`; how many bytes, and the descriptor and the credentials that came with them.
+fn raw_receive(
+    socket: RawFd,
+    parts: &mut [iovec],
+    flags: c_int,
+    extras: Extras,
+) -> (isize, Option<RawFd>, Option<libc::ucred>) {
     let mut control = Control([0; 80]);
     // SAFETY: the header points at the parts, the address and the control data, which outlive the call, each with its
     // length; what the kernel wrote is read as the macros tell.
@@ -180,15 +185,20 @@ fn raw_receive(socket: RawFd, parts: &mut [iovec], flags: c_int, extras: Extras)
         header.msg_controllen = (header.msg_controllen + descriptors).min(control.0.len());
         let len = libc::recvmsg(socket, &raw mut header, flags | libc::MSG_CMSG_CLOEXEC);
         assert_eq!(header.msg_flags & (libc::MSG_CTRUNC | libc::MSG_TRUNC), 0);
-        let mut descriptor = None;
+        let (mut descriptor, mut credentials) = (None, None);
         let mut next = libc::CMSG_FIRSTHDR(&raw const header);
         while let Some(message) = next.as_ref() {
-            if (message.cmsg_level, message.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-                descriptor = Some(libc::CMSG_DATA(next).cast::<c_int>().read_unaligned());
+            let data = libc::CMSG_DATA(next);
+            match (message.cmsg_level, message.cmsg_type) {
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS) => descriptor = Some(data.cast::<c_int>().read_unaligned()),
+                (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
+                    credentials = Some(data.cast::<libc::ucred>().read_unaligned());
+                }
+                _ => {}
             }
             next = libc::CMSG_NXTHDR(&raw const header, next);
         }
-        (len, descriptor)
+        (len, descriptor, credentials)
     }
 }
 
@@ -266,7 +276,8 @@ fn credentials(len: usize) -> Case {
             // SAFETY: reads so many bytes of the buffer.
             let sent = unsafe { libc::send(from, bytes.as_ptr().cast(), len, libc::MSG_NOSIGNAL) };
             assert_eq!(sent, len as isize);
-            assert_eq!(raw_receive(to, &mut [part(bytes)], 0, Extras::default()).0, len as isize);
+            let (received, _, credentials) = raw_receive(to, &mut [part(bytes)], 0, Extras::default());
+            assert!(received == len as isize && credentials.is_some());
         }
     };
     let ours = move || {
@@ -286,7 +297,7 @@ fn descriptor() -> Case {
         move || {
             let with = Extras { descriptor: Some(number), descriptors: 1, sender: false };
             assert_eq!(raw_send(from, &mut [part(buffer.bytes())], None, with), 1);
-            let (len, received) = raw_receive(to, &mut [part(buffer.bytes())], 0, with);
+            let (len, received, _) = raw_receive(to, &mut [part(buffer.bytes())], 0, with);
             assert_eq!(len, 1);
             // SAFETY: it is new, and used no more.
             assert_eq!(unsafe { libc::close(received.expect("a descriptor")) }, 0);

@@ -112,6 +112,7 @@ pub(super) fn items(control: &[u8]) -> impl Iterator<Item = Item<'_>> {
 }
 
 /// Level, type and bytes of each message. Ends where a length makes no sense.
+#[inline]
 fn messages(mut control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_int, &[u8])> {
     core::iter::from_fn(move || {
         let (header, _) = control.split_first_chunk::<HEADER>()?;
@@ -124,6 +125,7 @@ fn messages(mut control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_in
     })
 }
 
+#[inline]
 fn first_number(bytes: &[u8]) -> Option<libc::c_int> {
     bytes.first_chunk().map(|bytes| libc::c_int::from_ne_bytes(*bytes))
 }

@@ -35,8 +35,8 @@ fn header() -> libc::msghdr {
 
 /// Sends a message.
 ///
-/// Like what is marked so below, it is compiled into the caller: each return behind a system call costs the processor some ten
-/// nanoseconds.
+/// Like what is marked so below, it is compiled into the caller: the returns of functions behind a system call showed in a
+/// profile, and were up to half of what the crate added to the call.
 #[inline(always)]
 pub(super) fn send(socket: BorrowedFd<'_>, message: &Outgoing<'_>, flags: c_int) -> Raw<usize> {
     match message.descriptors.len() {
@@ -190,6 +190,7 @@ pub(super) fn receive_bytes(socket: BorrowedFd<'_>, bytes: &mut [u8], flags: c_i
 /// # Safety
 ///
 /// Each descriptor in it is open and nobody else's.
+#[inline]
 unsafe fn own(control: &[u8], received: &mut Received) {
     for item in control::items(control) {
         match item {
