@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The other end is closed, or there is none: nobody is left to read what would be written, or to write what is waited for.
     Closed,
+    /// The other side wrote what it cannot mean: it has a fault, or is a foe.
+    Corrupt,
     /// Anything else; [`Error::errno`](super::Error::errno) has the number.
     Other,
 }
@@ -104,6 +106,7 @@ impl ErrorKind {
             Self::OutOfMemory => "the kernel is out of memory",
             Self::Unsupported => "not supported here",
             Self::Closed => "the other end is closed",
+            Self::Corrupt => "the other side wrote nonsense",
             Self::Other => "the call failed",
         }
     }

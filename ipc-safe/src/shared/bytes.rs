@@ -134,6 +134,21 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         vec
     }
 
+    /// Copies `len` bytes from `offset` into a vector, in place of what it has.
+    #[inline]
+    #[expect(unsafe_code, reason = "copies out of shared memory into the vector's room")]
+    pub(crate) fn read_vec(&self, offset: usize, len: usize, target: &mut Vec<u8>) -> Result<()> {
+        let start = self.within("SharedBytes::read", offset, len)?;
+        target.clear();
+        target.reserve(len);
+        // SAFETY: `within` checked that the range lies in the region, which is readable while `'a` lasts; the vector has room for
+        // `len` bytes.
+        unsafe { copy::read(start.as_ptr(), target.as_mut_ptr(), len) };
+        // SAFETY: `len` bytes were just written, and the capacity is at least that.
+        unsafe { target.set_len(len) };
+        Ok(())
+    }
+
     /// A copy of the value whose bytes start at `offset`. Any alignment serves.
     ///
     /// # Errors

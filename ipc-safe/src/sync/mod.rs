@@ -33,8 +33,9 @@
 //! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
 
 #[cfg(test)]
-mod models;
+pub(crate) mod models;
 mod mutex;
 mod word;
 
 pub use mutex::{Mutex, MutexGuard};
+pub(crate) use word::Word;
