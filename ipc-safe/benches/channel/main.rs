@@ -346,8 +346,10 @@ fn main() {
             continue;
         }
         println!("{title}, ns a message");
-        let rows: Vec<Row> =
-            rows.into_iter().filter(|row| !same || matches!(row, Row::Typed(w) | Row::Messages(w) if *w == blocking)).collect();
+        let rows: Vec<Row> = rows
+            .into_iter()
+            .filter(|row| !same || matches!(row, Row::Typed(w) | Row::Messages(w) if *w == blocking))
+            .collect();
         let mut best = vec![f64::MAX; rows.len()];
         for _ in 0..passes {
             for (best, &row) in best.iter_mut().zip(&rows) {

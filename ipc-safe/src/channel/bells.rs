@@ -41,7 +41,8 @@ impl Bells {
     ///
     /// [`LimitReached`](crate::error::ErrorKind::LimitReached) for descriptors.
     pub fn new() -> Result<Self> {
-        let new = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|number| fault("eventfd", number));
+        let new =
+            || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|number| fault("eventfd", number));
         Ok(Self { sender: new()?, receiver: new()? })
     }
 
@@ -66,9 +67,7 @@ impl Bells {
     ///
     /// [`LimitReached`](crate::error::ErrorKind::LimitReached) for descriptors.
     pub fn try_clone(&self) -> Result<Self> {
-        let clone = |bell: &OwnedFd| {
-            rustix::io::fcntl_dupfd_cloexec(bell, 0).map_err(|number| fault("fcntl", number))
-        };
+        let clone = |bell: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(bell, 0).map_err(|number| fault("fcntl", number));
         Ok(Self { sender: clone(&self.sender)?, receiver: clone(&self.receiver)? })
     }
 

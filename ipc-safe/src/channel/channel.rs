@@ -1,9 +1,9 @@
 //! The memory of a channel before anybody sends or receives.
 
 use super::bells::Bells;
-use super::end::Area;
 use super::format::{Format, Messages, Shape};
 use super::header::Header;
+use super::raw::Area;
 use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
 use crate::memory::{FixedMemfd, Memfd, SharedMemory};
 use crate::process::namespace;
@@ -71,7 +71,7 @@ impl<R: Region<Access = ReadWrite>, F: Format> Channel<R, F> {
             header.value.store(shape.value, Ordering::Relaxed);
             header.namespace.store(namespace(), Ordering::Relaxed);
         })?;
-        Ok(Self { area: Area { shared, bells: None }, shape, format: PhantomData })
+        Ok(Self { area: Area::new(shared), shape, format: PhantomData })
     }
 
     /// Opens a channel that another process makes, for which this waits.
@@ -86,7 +86,7 @@ impl<R: Region<Access = ReadWrite>, F: Format> Channel<R, F> {
         let (region, shape) = Self::shape(CALL, region)?;
         let shared = Shared::<Header, R>::open(region, timeout)?;
         match compare(CALL, &shared, shape) {
-            Ok(()) => Ok(Self { area: Area { shared, bells: None }, shape, format: PhantomData }),
+            Ok(()) => Ok(Self { area: Area::new(shared), shape, format: PhantomData }),
             Err(error) => Err(Rejected::new(shared.into_region(), error)),
         }
     }
@@ -128,7 +128,7 @@ impl<R: Region<Access = ReadWrite>, F: Format> Channel<R, F> {
     /// The region, to use it otherwise.
     #[must_use]
     pub fn into_region(self) -> R {
-        self.area.shared.into_region()
+        self.area.into_region()
     }
 
     fn again(rejected: Rejected<Area<R>>, shape: Shape) -> Rejected<Self> {
@@ -141,8 +141,11 @@ impl<R: Region<Access = ReadWrite>, F: Format> Channel<R, F> {
         match region.len().checked_sub(RING).and_then(F::shape) {
             Some(shape) => Ok((region, shape)),
             None => {
-                let reason =
-                    format!("the region has {} bytes, of which {RING} are not for the ring; {}", region.len(), F::least());
+                let reason = format!(
+                    "the region has {} bytes, of which {RING} are not for the ring; {}",
+                    region.len(),
+                    F::least()
+                );
                 Err(Rejected::new(region, Error::invalid(call, reason).without_errno()))
             }
         }

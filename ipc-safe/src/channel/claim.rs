@@ -54,12 +54,10 @@ impl Claim {
         match self {
             Self::NOBODY => Holder::Nobody,
             Self::LEFT => Holder::Left,
-            Self(word) => {
-                match (Identity { id: self.id(), started: word & ((1 << TICKS) - 1) }).state() {
-                    State::Alive => Holder::Present,
-                    State::Ended => Holder::Died,
-                }
-            }
+            Self(word) => match (Identity { id: self.id(), started: word & ((1 << TICKS) - 1) }).state() {
+                State::Alive => Holder::Present,
+                State::Ended => Holder::Died,
+            },
         }
     }
 }

@@ -4,24 +4,18 @@ use super::barrier::{Barrier, Membarrier};
 use super::bells::{self, Bells};
 use super::claim::{Claim, Holder};
 use super::header::{Desk, Header};
-use super::ring::{POLLS, Reading, Writing, receiver_is_due, sender_is_due, waits_for, wake};
+use super::raw::Area;
 use super::ring::{Nonsense, SLEEPS};
+use super::ring::{POLLS, Reading, Writing, receiver_is_due, sender_is_due, waits_for, wake};
 use super::waiting::{Fault, Patience, Sleeper, Waiting};
 use crate::error::{Errno, Error, ErrorKind, Rejected, Result, keeping_errno};
 use crate::process::{Generation, Pid};
-use crate::shared::{ReadWrite, Region, Shared, SharedBytes};
+use crate::shared::{ReadWrite, Region, SharedBytes};
 use crate::wait::Wait;
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{Ordering, fence};
 use rustix::fd::BorrowedFd;
-
-/// The memory of a channel, and the descriptors that go with it.
-#[derive(Debug)]
-pub struct Area<R: Region<Access = ReadWrite>> {
-    pub(super) shared: Shared<Header, R>,
-    pub(super) bells: Option<Bells>,
-}
 
 /// Which side of a channel.
 pub(super) trait Side {
@@ -93,12 +87,12 @@ impl<R: Region<Access = ReadWrite>, S: Side> End<R, S> {
         resume: impl FnOnce(&Header) -> Result<T, Nonsense>,
     ) -> Result<(Self, T), Rejected<Area<R>>> {
         let mine = Claim::of_process();
-        let desk = S::own(&area.shared);
+        let desk = S::own(area.header());
         let before = match claim(call, desk, mine, S::NAME) {
             Ok(before) => before,
             Err(error) => return Err(Rejected::new(area, error)),
         };
-        let ring = match resume(&area.shared) {
+        let ring = match resume(area.header()) {
             Ok(ring) => ring,
             Err(nonsense) => {
                 // As it was. It is no matter when a foe was faster.
@@ -120,22 +114,24 @@ impl<R: Region<Access = ReadWrite>, S: Side> End<R, S> {
 
     #[inline]
     pub(super) fn header(&self) -> &Header {
-        &self.area.shared
+        self.area.header()
     }
 
     /// The ring, and whatever the region has behind it.
     #[inline]
     pub(super) fn bytes(&self) -> SharedBytes<'_> {
-        self.area.shared.tail()
+        self.area.bytes()
     }
 
     /// That this process claimed the end, and that the other side was never caught writing nonsense.
     #[inline]
     pub(super) fn check(&self, call: &'static str) -> Result<()> {
-        if self.corrupt {
-            return Err(error(call, Fault::Corrupt));
-        }
-        self.generation.check(call)
+        if self.corrupt || !self.is_ours() { Err(self.refusal(call)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn refusal(&self, call: &'static str) -> Error {
+        self.generation.check(call).err().unwrap_or_else(|| error(call, Fault::Corrupt))
     }
 
     /// Whether this process claimed the end, and did not inherit it.
@@ -219,7 +215,7 @@ impl<R: Region<Access = ReadWrite>> End<R, Sending> {
     #[cold]
     fn wait_for_room(&mut self, ring: &mut Writing, wanted: u32, wait: Wait) -> Result<(), Fault> {
         let Self { area, patience, barrier, .. } = self;
-        let header: &Header = &area.shared;
+        let header = area.header();
         // Awake only when there is room for many, or the two would take turns at each message.
         let mark = waits_for(wanted.max(ring.geometry().capacity / 4));
         let sleeper = Sleeper { waits: &header.sender.waits, mark, barrier, patience };
@@ -262,7 +258,7 @@ impl<R: Region<Access = ReadWrite>> End<R, Receiving> {
     #[cold]
     fn wait_for_something(&mut self, ring: &mut Reading, wait: Wait) -> Result<u32, Fault> {
         let Self { area, patience, barrier, .. } = self;
-        let header: &Header = &area.shared;
+        let header = area.header();
         let sleeper = Sleeper { waits: &header.receiver.waits, mark: SLEEPS, barrier, patience };
         let something = || Ok(Some(ring.look(&header.tail.word)?).filter(|&ready| ready > 0));
         sleeper.wait(wait, something, |ask| is_gone(&header.sender, ask))
@@ -338,7 +334,10 @@ fn claim(call: &'static str, desk: &Desk, mine: Claim, side: &'static str) -> Re
         }
     }
     let reason = format!("process {} has the {side} end", found.id());
-    Err(Error::new(call, Errno::from_raw(libc::EBUSY)).without_errno().kind_of(ErrorKind::AlreadyExists).because(reason))
+    Err(Error::new(call, Errno::from_raw(libc::EBUSY))
+        .without_errno()
+        .kind_of(ErrorKind::AlreadyExists)
+        .because(reason))
 }
 
 /// Whether the holder of this desk is not there any more. That it let go shows at once, that it died only when asked.

@@ -1,6 +1,6 @@
 //! What goes through a channel.
 
-use super::end::Area;
+use super::raw::Area;
 use super::record;
 use super::ring::Geometry;
 use super::{Receiver, Sender, TypedReceiver, TypedSender};
@@ -93,7 +93,10 @@ impl sealed::Format for Messages {
         "the ring needs 64 bytes"
     }
 
-    fn sender<R: Region<Access = ReadWrite>>(area: Area<R>, geometry: Geometry) -> Result<Sender<R>, Rejected<Area<R>>> {
+    fn sender<R: Region<Access = ReadWrite>>(
+        area: Area<R>,
+        geometry: Geometry,
+    ) -> Result<Sender<R>, Rejected<Area<R>>> {
         Sender::claim(area, geometry)
     }
 

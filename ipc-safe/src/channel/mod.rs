@@ -11,6 +11,7 @@ mod end;
 mod format;
 mod header;
 mod peeked;
+mod raw;
 mod receiver;
 mod record;
 mod reservation;
@@ -53,9 +54,7 @@ pub fn pair(capacity: usize) -> Result<(Sender<SharedMemory>, Receiver<SharedMem
 /// # Errors
 ///
 /// As [`Channel::memfd`].
-pub fn typed_pair<P: Plain>(
-    capacity: usize,
-) -> Result<(TypedSender<P, SharedMemory>, TypedReceiver<P, SharedMemory>)> {
+pub fn typed_pair<P: Plain>(capacity: usize) -> Result<(TypedSender<P, SharedMemory>, TypedReceiver<P, SharedMemory>)> {
     let (memfd, channel) = Channel::<_, Values<P>>::memfd(capacity)?;
     let receiver = Channel::<_, Values<P>>::from_memfd(&memfd)?.receiver()?;
     Ok((channel.sender()?, receiver))

@@ -2,9 +2,10 @@
 
 use super::Waiting;
 use super::batch::Batch;
-use super::end::{Area, End, Receiving};
+use super::end::{End, Receiving};
 use super::header::Header;
 use super::peeked::Peeked;
+use super::raw::Area;
 use super::record::{self, Found};
 use super::ring::{Geometry, Reading};
 use crate::error::{Errno, Error, Rejected, Result};

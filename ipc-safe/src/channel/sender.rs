@@ -1,8 +1,9 @@
 //! The end that sends messages of bytes.
 
 use super::Waiting;
-use super::end::{Area, End, Sending};
+use super::end::{End, Sending};
 use super::header::Header;
+use super::raw::Area;
 use super::record::{self, PREFIX, SKIP};
 use super::reservation::Reservation;
 use super::ring::{Geometry, Writing};

@@ -2,9 +2,10 @@
 
 use super::Waiting;
 use super::drain::Drain;
-use super::end::{Area, End, Receiving};
+use super::end::{End, Receiving};
 use super::format::Values;
 use super::header::Header;
+use super::raw::Area;
 use super::ring::{Geometry, Reading};
 use crate::error::{Rejected, Result};
 use crate::process::Pid;

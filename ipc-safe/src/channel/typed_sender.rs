@@ -1,9 +1,10 @@
 //! The end that sends values.
 
 use super::Waiting;
-use super::end::{Area, End, Sending};
+use super::end::{End, Sending};
 use super::format::Values;
 use super::header::Header;
+use super::raw::Area;
 use super::ring::{Geometry, Writing};
 use super::waiting::Fault;
 use crate::error::{Rejected, Result};

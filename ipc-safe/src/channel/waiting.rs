@@ -216,10 +216,10 @@ impl<W: Bed, B: Barrier> Sleeper<'_, W, B> {
         self.patience.looked = None;
         loop {
             for _ in 0..SPIN_LOOKS {
+                core::hint::spin_loop();
                 if let Some(value) = ready()? {
                     return Ok(value);
                 }
-                core::hint::spin_loop();
             }
             if gone(false) || self.patience.is_time() && gone(true) {
                 return ready()?.ok_or(Fault::Closed);

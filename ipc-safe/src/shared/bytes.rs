@@ -75,6 +75,11 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         Self { start, len, region: PhantomData }
     }
 
+    /// The address of the first byte, which is never null.
+    pub(crate) const fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
     /// The length in bytes. Fixed: it never comes from the memory itself.
     #[must_use]
     pub const fn len(&self) -> usize {
