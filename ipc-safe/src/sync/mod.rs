@@ -40,7 +40,7 @@ mod event_manual;
 pub mod interop;
 mod locked;
 #[cfg(test)]
-mod models;
+pub(crate) mod models;
 mod mutex;
 mod ownership;
 mod robust_mutex;
@@ -57,3 +57,4 @@ pub use mutex::{Mutex, MutexGuard};
 pub use robust_mutex::{RobustMutex, RobustMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
+pub(crate) use word::Word;
