@@ -68,6 +68,7 @@
 pub mod command;
 pub mod error;
 pub mod memory;
+mod names;
 pub mod pipe;
 pub mod process;
 pub mod shared;

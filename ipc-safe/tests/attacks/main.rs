@@ -14,6 +14,8 @@ mod forks;
 mod ids;
 mod locks;
 mod names;
+mod paths;
+mod peers;
 mod sandbox;
 mod text;
 mod views;

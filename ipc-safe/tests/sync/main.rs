@@ -5,6 +5,8 @@
 mod barrier;
 mod condvar;
 mod event;
+mod mutex;
+mod robust;
 mod rwlock;
 mod semaphore;
 #[path = "../support/mod.rs"]

@@ -6,6 +6,7 @@ use ipc_safe::memory::{MapOptions, SharedMemory};
 use ipc_safe::shared::{Shared, ShmSafe};
 use ipc_safe::sysv::{Attachment, Owned, Segment};
 use std::cell::Cell;
+use std::os::fd::AsFd;
 use std::os::unix::thread::JoinHandleExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,6 +27,38 @@ pub(crate) fn shared<T: ShmSafe>() -> Shared<T, SharedMemory> {
 /// The same for threads that outlive the borrow checker's patience.
 pub(crate) fn shared_by_threads<T: ShmSafe>() -> Arc<Shared<T, SharedMemory>> {
     Arc::new(shared())
+}
+
+/// A pipe: the child says with [`Gate::open`] that it has come so far, the parent waits for it with [`Gate::pass`].
+pub(crate) struct Gate {
+    reader: std::io::PipeReader,
+    writer: std::io::PipeWriter,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        Self { reader, writer }
+    }
+
+    pub(crate) fn open(&self) {
+        assert_eq!(rustix::io::write(self.writer.as_fd(), &[1]), Ok(1));
+    }
+
+    pub(crate) fn pass(&self) {
+        assert_eq!(rustix::io::read(self.reader.as_fd(), &mut [0; 1]), Ok(1));
+    }
+}
+
+/// The state of a thread as `/proc` has it: `S` sleeps.
+pub(crate) fn state(thread: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().and_then(|fields| fields.chars().next()).unwrap_or(' ')
+}
+
+/// The id of the calling thread.
+pub(crate) fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
 }
 
 /// Expects a failure of this kind.
