@@ -42,10 +42,12 @@ mod locked;
 #[cfg(test)]
 pub(crate) mod models;
 mod mutex;
+mod once;
 mod ownership;
 mod robust_mutex;
 mod rwlock;
 mod semaphore;
+mod sequence_lock;
 mod word;
 
 pub use barrier::{Barrier, BarrierWaitResult};
@@ -54,7 +56,9 @@ pub use event_auto::AutoResetEvent;
 pub use event_manual::ManualResetEvent;
 pub use locked::{Locked, OwnerDied};
 pub use mutex::{Mutex, MutexGuard};
+pub use once::Once;
 pub use robust_mutex::{RobustMutex, RobustMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
+pub use sequence_lock::{SequenceLock, SequenceLockGuard};
 pub(crate) use word::Word;
