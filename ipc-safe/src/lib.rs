@@ -28,6 +28,7 @@
 //! | [`command`] | programs that are talked to: their output or input, pipelines, coprocesses |
 //! | [`socket`] | local sockets: streams, datagrams and packets, with descriptors and credentials; frames |
 //! | [`sync`] | locks and events in shared memory, among them one that survives the death of its holder |
+//! | [`channel`] | messages and values from one process to another, through shared memory |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -65,9 +66,11 @@
 
 #![deny(unsafe_code)]
 
+pub mod channel;
 pub mod command;
 pub mod error;
 pub mod memory;
+mod names;
 pub mod pipe;
 pub mod process;
 pub mod shared;

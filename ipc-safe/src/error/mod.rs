@@ -182,6 +182,7 @@ impl From<Error> for std::io::Error {
             ErrorKind::WouldBlock => Io::WouldBlock,
             ErrorKind::InvalidInput | ErrorKind::OutOfRange => Io::InvalidInput,
             ErrorKind::Closed => Io::BrokenPipe,
+            ErrorKind::Corrupt => Io::InvalidData,
             _ => Io::Other,
         };
         match error.errno {

@@ -75,6 +75,11 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         Self { start, len, region: PhantomData }
     }
 
+    /// The address of the first byte, which is never null.
+    pub(crate) const fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
     /// The length in bytes. Fixed: it never comes from the memory itself.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -132,6 +137,21 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         // SAFETY: `len` bytes were just written, and the capacity is at least that.
         unsafe { vec.set_len(self.len) };
         vec
+    }
+
+    /// Copies `len` bytes from `offset` into a vector, in place of what it has.
+    #[inline]
+    #[expect(unsafe_code, reason = "copies out of shared memory into the vector's room")]
+    pub(crate) fn read_vec(&self, offset: usize, len: usize, target: &mut Vec<u8>) -> Result<()> {
+        let start = self.within("SharedBytes::read", offset, len)?;
+        target.clear();
+        target.reserve(len);
+        // SAFETY: `within` checked that the range lies in the region, which is readable while `'a` lasts; the vector has room for
+        // `len` bytes.
+        unsafe { copy::read(start.as_ptr(), target.as_mut_ptr(), len) };
+        // SAFETY: `len` bytes were just written, and the capacity is at least that.
+        unsafe { target.set_len(len) };
+        Ok(())
     }
 
     /// A copy of the value whose bytes start at `offset`. Any alignment serves.

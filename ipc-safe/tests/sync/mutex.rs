@@ -1,7 +1,7 @@
 //! The mutex of one word.
 
 use crate::support::{eventually, fork, watchdog};
-use crate::{Gate, shared, state, thread_id};
+use crate::tools::{Gate, shared, state, thread_id};
 use ipc_safe::shared::{Shared, SharedCell};
 use ipc_safe::sync::{Mutex, MutexGuard};
 use ipc_safe::sysv::Segment;

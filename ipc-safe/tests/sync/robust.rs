@@ -1,7 +1,7 @@
 //! The robust mutex: what happens when its holder dies, and what it takes to fool it.
 
 use crate::support::{Forked, eventually, fork, watchdog};
-use crate::{Gate, shared, state, thread_id};
+use crate::tools::{Gate, shared, state, thread_id};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::shared::{Shared, SharedCell};
 use ipc_safe::sync::{Locked, RobustMutex};

@@ -1,0 +1,359 @@
+//! What both ends have in common: the claim, the wait, the wake-up, and the way to go.
+
+use super::barrier::{Barrier, Membarrier};
+use super::bells::{self, Bells};
+use super::claim::{Claim, Holder};
+use super::header::{Desk, Header};
+use super::raw::Area;
+use super::ring::{Nonsense, SLEEPS};
+use super::ring::{POLLS, Reading, Writing, receiver_is_due, sender_is_due, waits_for, wake};
+use super::waiting::{Fault, Patience, Sleeper, Waiting};
+use crate::error::{Errno, Error, ErrorKind, Rejected, Result, keeping_errno};
+use crate::process::{Generation, Pid};
+use crate::shared::{ReadWrite, Region, SharedBytes};
+use crate::wait::Wait;
+use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::{Ordering, fence};
+use rustix::fd::BorrowedFd;
+
+/// Which side of a channel.
+pub(super) trait Side {
+    const NAME: &'static str;
+    fn own(header: &Header) -> &Desk;
+    fn peer(header: &Header) -> &Desk;
+    fn own_bell(bells: &Bells) -> BorrowedFd<'_>;
+    fn peer_bell(bells: &Bells) -> BorrowedFd<'_>;
+}
+
+#[derive(Debug)]
+pub(super) enum Sending {}
+#[derive(Debug)]
+pub(super) enum Receiving {}
+
+impl Side for Sending {
+    const NAME: &'static str = "sending";
+    #[inline]
+    fn own(header: &Header) -> &Desk {
+        &header.sender
+    }
+    #[inline]
+    fn peer(header: &Header) -> &Desk {
+        &header.receiver
+    }
+    fn own_bell(bells: &Bells) -> BorrowedFd<'_> {
+        bells.of_sender()
+    }
+    fn peer_bell(bells: &Bells) -> BorrowedFd<'_> {
+        bells.of_receiver()
+    }
+}
+
+impl Side for Receiving {
+    const NAME: &'static str = "receiving";
+    #[inline]
+    fn own(header: &Header) -> &Desk {
+        &header.receiver
+    }
+    #[inline]
+    fn peer(header: &Header) -> &Desk {
+        &header.sender
+    }
+    fn own_bell(bells: &Bells) -> BorrowedFd<'_> {
+        bells.of_receiver()
+    }
+    fn peer_bell(bells: &Bells) -> BorrowedFd<'_> {
+        bells.of_sender()
+    }
+}
+
+/// One end of a channel, which this process has claimed; given back when dropped, in the process that claimed it.
+pub(super) struct End<R: Region<Access = ReadWrite>, S: Side> {
+    area: Area<R>,
+    claim: Claim,
+    generation: Generation,
+    barrier: Membarrier,
+    patience: Patience,
+    /// The other side wrote nonsense.
+    corrupt: bool,
+    side: PhantomData<fn() -> S>,
+}
+
+impl<R: Region<Access = ReadWrite>, S: Side> End<R, S> {
+    /// Claims an end that no living process has, and finds out where it stands.
+    pub(super) fn claim<T>(
+        call: &'static str,
+        area: Area<R>,
+        resume: impl FnOnce(&Header) -> Result<T, Nonsense>,
+    ) -> Result<(Self, T), Rejected<Area<R>>> {
+        let mine = Claim::of_process();
+        let desk = S::own(area.header());
+        let before = match claim(call, desk, mine, S::NAME) {
+            Ok(before) => before,
+            Err(error) => return Err(Rejected::new(area, error)),
+        };
+        let ring = match resume(area.header()) {
+            Ok(ring) => ring,
+            Err(nonsense) => {
+                // As it was. It is no matter when a foe was faster.
+                let _ = desk.claim.compare_exchange(mine.word(), before.word(), Ordering::AcqRel, Ordering::Relaxed);
+                return Err(Rejected::new(area, error(call, nonsense.into())));
+            }
+        };
+        let end = Self {
+            area,
+            claim: mine,
+            generation: Generation::current(),
+            barrier: Membarrier::new(),
+            patience: Patience::new(),
+            corrupt: false,
+            side: PhantomData,
+        };
+        Ok((end, ring))
+    }
+
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
+        self.area.header()
+    }
+
+    /// The ring, and whatever the region has behind it.
+    #[inline]
+    pub(super) fn bytes(&self) -> SharedBytes<'_> {
+        self.area.bytes()
+    }
+
+    /// That this process claimed the end, and that the other side was never caught writing nonsense.
+    #[inline]
+    pub(super) fn check(&self, call: &'static str) -> Result<()> {
+        if self.corrupt || !self.is_ours() { Err(self.refusal(call)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn refusal(&self, call: &'static str) -> Error {
+        self.generation.check(call).err().unwrap_or_else(|| error(call, Fault::Corrupt))
+    }
+
+    /// Whether this process claimed the end, and did not inherit it.
+    #[inline]
+    pub(super) fn is_ours(&self) -> bool {
+        self.generation.is_current()
+    }
+
+    /// The error of a fault, which is remembered when it is for good.
+    #[cold]
+    pub(super) fn fault(&mut self, call: &'static str, fault: impl Into<Fault>) -> Error {
+        let fault = fault.into();
+        self.corrupt |= fault == Fault::Corrupt;
+        error(call, fault)
+    }
+
+    pub(super) const fn waiting(&self) -> Waiting {
+        self.patience.waiting
+    }
+
+    pub(super) const fn set_waiting(&mut self, waiting: Waiting) {
+        self.patience.waiting = waiting;
+    }
+
+    /// The process that has the other end, if a living one has it.
+    pub(super) fn peer(&self) -> Option<Pid> {
+        let claim = Claim::from_word(S::peer(self.header()).claim.load(Ordering::Acquire));
+        let id = i32::try_from(claim.id()).ok()?;
+        if claim.holder() == Holder::Present { Pid::from_raw(id) } else { None }
+    }
+
+    /// Whether the other side let go of its end.
+    #[inline]
+    pub(super) fn peer_left(&self) -> bool {
+        S::peer(self.header()).claim.load(Ordering::Acquire) == Claim::LEFT.word()
+    }
+
+    /// Wakes the other side, which said that it waits.
+    #[cold]
+    fn wake_peer(&self) {
+        let waited = wake(&S::peer(self.header()).waits);
+        if waited & POLLS != 0
+            && let Some(bells) = &self.area.bells
+        {
+            bells::ring(S::peer_bell(bells));
+        }
+    }
+
+    /// The descriptor that becomes readable after [`arm`](Self::arm).
+    pub(super) fn bell(&self) -> Option<BorrowedFd<'_>> {
+        self.area.bells.as_ref().map(S::own_bell)
+    }
+
+    /// Says that this side waits on its descriptor, until it is woken that way.
+    fn arm(&self, call: &'static str, mark: u32) -> Result<()> {
+        let Some(bell) = self.bell() else {
+            return Err(Error::invalid(call, "the channel was opened without bells").without_errno());
+        };
+        bells::silence(bell);
+        S::own(self.header()).waits.store(mark | POLLS, Ordering::Relaxed);
+        if self.barrier.before_sleep() {
+            return Ok(());
+        }
+        let error = Error::new(call, Errno::from_raw(libc::EOPNOTSUPP)).without_errno();
+        Err(error.kind_of(ErrorKind::Unsupported).because("without membarrier(2) the other side could miss it"))
+    }
+
+    /// Takes that back.
+    fn disarm(&self) {
+        S::own(self.header()).waits.store(0, Ordering::Relaxed);
+    }
+}
+
+impl<R: Region<Access = ReadWrite>> End<R, Sending> {
+    /// Waits until there is room for so much.
+    #[inline]
+    pub(super) fn room(&mut self, ring: &mut Writing, wanted: u32, wait: Wait) -> Result<(), Fault> {
+        if ring.has_room(&self.header().head.word, wanted)? { Ok(()) } else { self.wait_for_room(ring, wanted, wait) }
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, ring: &mut Writing, wanted: u32, wait: Wait) -> Result<(), Fault> {
+        let Self { area, patience, barrier, .. } = self;
+        let header = area.header();
+        // Awake only when there is room for many, or the two would take turns at each message.
+        let mark = waits_for(wanted.max(ring.geometry().capacity / 4));
+        let sleeper = Sleeper { waits: &header.sender.waits, mark, barrier, patience };
+        let room = || Ok(ring.has_room(&header.head.word, wanted)?.then_some(()));
+        sleeper.wait(wait, room, |ask| is_gone(&header.receiver, ask))
+    }
+
+    /// Makes the descriptor tell when there is room for so much. False when there is, or the receiver left.
+    pub(super) fn arm_for(&mut self, ring: &mut Writing, wanted: u32, call: &'static str) -> Result<bool> {
+        self.arm(call, waits_for(wanted.max(ring.geometry().capacity / 4)) & !SLEEPS)?;
+        match ring.has_room(&self.header().head.word, wanted) {
+            Ok(false) if !self.peer_left() => return Ok(true),
+            Ok(_) => self.disarm(),
+            Err(nonsense) => return Err(self.fault(call, nonsense)),
+        }
+        Ok(false)
+    }
+
+    /// Shows the receiver what is written.
+    #[inline]
+    pub(super) fn publish(&self, ring: &Writing) {
+        let header = self.header();
+        ring.publish(&header.tail.word);
+        if receiver_is_due(&header.receiver.waits, &self.barrier) {
+            self.wake_peer();
+        }
+    }
+}
+
+impl<R: Region<Access = ReadWrite>> End<R, Receiving> {
+    /// Waits until there is something.
+    #[inline]
+    pub(super) fn something(&mut self, ring: &mut Reading, wait: Wait) -> Result<u32, Fault> {
+        match ring.look(&self.header().tail.word)? {
+            0 => self.wait_for_something(ring, wait),
+            ready => Ok(ready),
+        }
+    }
+
+    #[cold]
+    fn wait_for_something(&mut self, ring: &mut Reading, wait: Wait) -> Result<u32, Fault> {
+        let Self { area, patience, barrier, .. } = self;
+        let header = area.header();
+        let sleeper = Sleeper { waits: &header.receiver.waits, mark: SLEEPS, barrier, patience };
+        let something = || Ok(Some(ring.look(&header.tail.word)?).filter(|&ready| ready > 0));
+        sleeper.wait(wait, something, |ask| is_gone(&header.sender, ask))
+    }
+
+    /// Makes the descriptor tell when there is something. False when there is, or the sender left.
+    pub(super) fn arm_for(&mut self, ring: &mut Reading, call: &'static str) -> Result<bool> {
+        self.arm(call, 0)?;
+        match ring.look(&self.header().tail.word) {
+            Ok(0) if !self.peer_left() => return Ok(true),
+            Ok(_) => self.disarm(),
+            Err(nonsense) => return Err(self.fault(call, nonsense)),
+        }
+        Ok(false)
+    }
+
+    /// Gives the sender the room of what is read.
+    #[inline]
+    pub(super) fn publish(&self, ring: &Reading) {
+        let header = self.header();
+        ring.publish(&header.head.word);
+        if sender_is_due(&header.sender.waits, ring, &header.tail.word, &self.barrier) {
+            self.wake_peer();
+        }
+    }
+}
+
+impl<R: Region<Access = ReadWrite>, S: Side> Drop for End<R, S> {
+    fn drop(&mut self) {
+        // In a forked child this is a copy of the parent's end.
+        if !self.generation.is_current() {
+            return;
+        }
+        let (mine, left) = (self.claim.word(), Claim::LEFT.word());
+        let claim = &S::own(self.header()).claim;
+        if claim.compare_exchange(mine, left, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            fence(Ordering::SeqCst);
+            keeping_errno(|| self.wake_peer());
+        }
+    }
+}
+
+impl<R: Region<Access = ReadWrite>, S: Side> fmt::Debug for End<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(S::NAME)
+            .field("waiting", &self.patience.waiting)
+            .field("corrupt", &self.corrupt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Nonsense> for Fault {
+    fn from(_: Nonsense) -> Self {
+        Self::Corrupt
+    }
+}
+
+/// Claims a desk that no living process has, and tells who had it.
+fn claim(call: &'static str, desk: &Desk, mine: Claim, side: &'static str) -> Result<Claim> {
+    /// How often others may be faster; then one of them has it, or the memory is written by a foe.
+    const ATTEMPTS: usize = 64;
+    let mut found = Claim::from_word(desk.claim.load(Ordering::Acquire));
+    for _ in 0..ATTEMPTS {
+        if found.holder() == Holder::Present {
+            break;
+        }
+        match desk.claim.compare_exchange(found.word(), mine.word(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => {
+                desk.waits.store(0, Ordering::Relaxed);
+                return Ok(found);
+            }
+            Err(other) => found = Claim::from_word(other),
+        }
+    }
+    let reason = format!("process {} has the {side} end", found.id());
+    Err(Error::new(call, Errno::from_raw(libc::EBUSY))
+        .without_errno()
+        .kind_of(ErrorKind::AlreadyExists)
+        .because(reason))
+}
+
+/// Whether the holder of this desk is not there any more. That it let go shows at once, that it died only when asked.
+fn is_gone(desk: &Desk, ask: bool) -> bool {
+    match Claim::from_word(desk.claim.load(Ordering::Acquire)) {
+        Claim::LEFT => true,
+        claim => ask && claim.holder() == Holder::Died,
+    }
+}
+
+/// What a fault is called.
+#[cold]
+fn error(call: &'static str, fault: Fault) -> Error {
+    match fault {
+        Fault::Waited(errno) => Error::new(call, errno),
+        Fault::Closed => Error::new(call, Errno::from_raw(libc::EPIPE)).without_errno(),
+        Fault::Corrupt => Error::new(call, Errno::from_raw(0)).without_errno().kind_of(ErrorKind::Corrupt),
+    }
+}
