@@ -1,12 +1,12 @@
 //! Compiles the C peers of `tests/peers`, programs that the tests talk to. Nothing of them gets into the `ipc` command.
 //!
 //! Their paths are in the environment of the tests at compile time: `FIFO_PEER`, `MAP_PEER`, `MSG_PEER`, `SEM_PEER`,
-//! `SHM_PEER`, `SOCKET_PEER`.
+//! `SHM_PEER`, `SOCKET_PEER`, `SYNC_PEER`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-const PEERS: [&str; 6] = ["fifo_peer", "map_peer", "msg_peer", "sem_peer", "shm_peer", "socket_peer"];
+const PEERS: [&str; 7] = ["fifo_peer", "map_peer", "msg_peer", "sem_peer", "shm_peer", "socket_peer", "sync_peer"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -39,6 +39,7 @@ fn compile(peer: &str, program: &Path) -> Result<(), String> {
     let output = compiler
         .to_command()
         .arg(format!("tests/peers/{peer}.c"))
+        .arg("-pthread")
         .arg("-o")
         .arg(program)
         .output()

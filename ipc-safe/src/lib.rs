@@ -70,6 +70,7 @@ pub mod channel;
 pub mod command;
 pub mod error;
 pub mod memory;
+mod names;
 pub mod pipe;
 pub mod process;
 pub mod shared;

@@ -34,6 +34,9 @@ impl Receiver {
         let life = Life { objects, file, unit, sender };
         let status = catch_unwind(AssertUnwindSafe(|| life.run()));
         let _no_cleaning_under_way = ENDING.lock();
+        if life.is_left_behind() {
+            cancel(&objects.names());
+        }
         std::process::exit(status.unwrap_or(101))
     }
 
@@ -141,6 +144,19 @@ impl Life<'_> {
 
     fn is_alone(&self) -> bool {
         getppid() != Some(self.sender)
+    }
+
+    /// Whether the sender has died, or is about to. It closes its descriptors some time before its children are told: the
+    /// end of a stream may be all that this one ever hears of it.
+    fn is_left_behind(&self) -> bool {
+        /// A flag of the kernel's (`include/linux/sched.h`): the thread is ending.
+        const PF_EXITING: u32 = 0x4;
+        let stat = std::fs::read(format!("/proc/{}/stat", self.sender.as_raw_pid())).unwrap_or_default();
+        // The seventh field behind the name, which may have spaces and parentheses itself.
+        let fields = stat.rsplit(|&byte| byte == b')').next().unwrap_or_default();
+        let flags =
+            fields.split(|&byte| byte == b' ').nth(7).and_then(|flags| std::str::from_utf8(flags).ok()?.parse().ok());
+        self.is_alone() || flags.is_some_and(|flags: u32| flags & PF_EXITING != 0)
     }
 
     fn receive(&self) -> Result {

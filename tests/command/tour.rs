@@ -225,7 +225,7 @@ fn a_killed_sender_is_cleaned_up_after_by_the_receiver() {
             eventually("the receiver listens", listens);
             tour.signal(Signal::KILL);
             drop(tour.end());
-            eventually("the receiver has ended", || !runs(receiver));
+            eventually(&format!("the receiver of {mechanism} has ended"), || !runs(receiver));
             assert_nothing_left();
             assert_eq!(names_of(pid), [""; 0], "{mechanism}");
         }

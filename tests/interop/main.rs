@@ -1,5 +1,5 @@
 //! The crate and C programs use the same objects: for queues, semaphore sets, segments, mapped files, shared memory
-//! objects, FIFOs and local sockets each side plays each part.
+//! objects, FIFOs, local sockets and the C library's own locks each side plays each part.
 //!
 //! The C side is in `tests/peers`, compiled by `build.rs`.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
@@ -7,6 +7,7 @@
 mod examples;
 mod fifos;
 mod keys;
+mod locks;
 mod mappings;
 mod messages;
 mod peer;

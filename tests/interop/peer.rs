@@ -36,6 +36,11 @@ pub(crate) fn socket(words: &str) -> Running {
     start(env!("SOCKET_PEER"), words)
 }
 
+/// Runs `tests/peers/sync_peer.c` with these words.
+pub(crate) fn sync(words: &str) -> Running {
+    start(env!("SYNC_PEER"), words)
+}
+
 fn start(program: &str, words: &str) -> Running {
     let mut command = Command::new(program);
     command.args(words.split_whitespace());

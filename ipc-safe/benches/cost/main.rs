@@ -12,10 +12,12 @@ mod buffer;
 mod mappings;
 mod measure;
 mod messages;
+mod peers;
 mod pipes;
 mod segments;
 mod semaphores;
 mod signals;
+mod sockets;
 mod timed;
 mod values;
 
@@ -33,19 +35,22 @@ fn main() -> ExitCode {
 
     let calls = messages::cases().into_iter().chain(semaphores::cases()).chain(segments::cases());
     let calls = calls.chain(mappings::cases()).chain(signals::cases()).chain(pipes::cases());
+    let calls = calls.chain(sockets::cases());
     let calls = measure::run(calls.collect(), time);
+    let peers = peers::run(time);
     let values = measure::run(values::cases(), time / 2);
     let mapped = measure::run(mappings::copies(), time / 2);
     let files = measure::run(mappings::file_copies(), time / 2);
 
     measure::print("Calls", &calls);
+    measure::print("Between two processes on one processor", &peers);
     measure::print("Single values in shared memory, against an instruction", &values);
     measure::print("Copies to and from mapped shared memory, against `memcpy` on private memory", &mapped);
     measure::print("Copies to and from mapped files, against the calls that do not fault", &files);
     timed::print(if full { 200 } else { 5 });
 
-    let missed: Vec<&Case> =
-        calls.iter().chain(&values).chain(&mapped).chain(&files).filter(|case| !case.passes()).collect();
+    let cases = calls.iter().chain(&peers).chain(&values).chain(&mapped).chain(&files);
+    let missed: Vec<&Case> = cases.filter(|case| !case.passes()).collect();
     for case in &missed {
         eprintln!("missed: {}", case.describe());
     }

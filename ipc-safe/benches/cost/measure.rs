@@ -37,6 +37,8 @@ pub(crate) struct Case {
     /// The three times of each round, of one call, in nanoseconds.
     rounds: Vec<[f64; 3]>,
     allocations: usize,
+    /// How many a call of this crate may make.
+    allocations_allowed: usize,
 }
 
 impl Case {
@@ -49,9 +51,15 @@ impl Case {
     ) -> Self {
         let sides = [side(raw()), side(ours), side(raw())];
         let (name, rounds) = (name.into(), Vec::new());
-        let mut case = Self { name, bar, sides, calls_a_block: 1, rounds, allocations: 0 };
+        let mut case = Self { name, bar, sides, calls_a_block: 1, rounds, allocations: 0, allocations_allowed: 0 };
         case.calibrate();
         case
+    }
+
+    /// For a call that hands out memory.
+    pub(crate) fn allocating(mut self, most: usize) -> Self {
+        self.allocations_allowed = most;
+        self
     }
 
     /// Warms up, and finds how many calls make a block.
@@ -79,6 +87,11 @@ impl Case {
         }
     }
 
+    /// How many calls of this crate were made.
+    fn calls(&self) -> usize {
+        self.rounds.len() * self.calls_a_block as usize
+    }
+
     fn nanoseconds(&self, side: usize) -> f64 {
         median(self.rounds.iter().map(|round| round[side]))
     }
@@ -93,7 +106,14 @@ impl Case {
             Bar::Ratio(most) => self.ratio(1) <= most,
             Bar::None => true,
         };
-        reached && self.allocations == 0
+        reached && self.allocations <= self.allocations_allowed * self.calls()
+    }
+
+    fn describe_allocations(&self) -> String {
+        match self.allocations_allowed {
+            0 => self.allocations.to_string(),
+            _ => format!("{:.0} a call", self.allocations as f64 / self.calls() as f64),
+        }
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -109,7 +129,7 @@ impl Case {
             self.nanoseconds(0),
             self.nanoseconds(1),
             ratio - control,
-            self.allocations,
+            self.describe_allocations(),
         )
     }
 }

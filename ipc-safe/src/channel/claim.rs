@@ -54,7 +54,7 @@ impl Claim {
         match self {
             Self::NOBODY => Holder::Nobody,
             Self::LEFT => Holder::Left,
-            Self(word) => match (Identity { id: self.id(), started: word & ((1 << TICKS) - 1) }).state() {
+            Self(word) => match (Identity { id: self.id(), started: word & ((1 << TICKS) - 1) }).process_state() {
                 State::Alive => Holder::Present,
                 State::Ended => Holder::Died,
             },

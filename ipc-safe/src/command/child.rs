@@ -81,6 +81,11 @@ impl Child {
         result
     }
 
+    /// How it ended, when that was asked before.
+    pub(super) const fn ended(&self) -> Option<&Result<ChildStatus>> {
+        self.ended.as_ref()
+    }
+
     /// Ends it, when it did not end yet.
     pub(super) fn kill(&self) {
         if let (Some(descriptor), None, true) = (&self.descriptor, &self.ended, self.made_in.is_current()) {

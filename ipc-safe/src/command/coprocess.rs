@@ -2,15 +2,14 @@
 
 use super::child::{Child, Started, start};
 use super::coprocess_options::CoprocessOptions;
-use super::message::Protocol;
+use super::message::{Arrived, Missing, Protocol};
 use crate::error::{Errno, Error, ErrorKind, Result};
 use crate::pipe::{PipeReader, PipeWriter, ours};
 use crate::process::{ChildStatus, Pid};
 use crate::signal::without_broken_pipe;
 use crate::wait::{Wait, until_any_ready};
-use core::mem::take;
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -40,7 +39,12 @@ use std::time::{Duration, Instant};
 /// assert!(rest.is_empty() && status.is_success());
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
+///
+/// [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html), [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
+#[doc(alias = "popen2")]
+#[doc(alias = "coproc")]
 #[derive(Debug)]
+#[must_use = "the program is killed when this value is dropped"]
 pub struct Coprocess {
     input: Option<PipeWriter>,
     output: PipeReader,
@@ -48,7 +52,9 @@ pub struct Coprocess {
     protocol: Protocol,
     limit: usize,
     /// What came and was not received yet.
-    came: Vec<u8>,
+    came: Arrived,
+    /// Where it is read to first.
+    chunk: Box<[u8]>,
     has_ended: bool,
     /// Only a part of a message went: nothing that follows would be understood.
     is_torn: bool,
@@ -87,7 +93,8 @@ impl Coprocess {
                 child,
                 protocol,
                 limit,
-                came: Vec::new(),
+                came: Arrived::default(),
+                chunk: vec![0; HEADROOM].into(),
                 has_ended: false,
                 is_torn: false,
                 is_due: false,
@@ -158,7 +165,7 @@ impl Coprocess {
     ///
     /// [`Closed`](ErrorKind::Closed) when the program closed its output, with how it ended; [`Truncated`](ErrorKind::Truncated)
     /// when it did so in the middle of a message; [`TooBig`](ErrorKind::TooBig) when the message is longer than the
-    /// [limit](CoprocessOptions::limit).
+    /// [limit](CoprocessOptions::limit): it stays, and nothing behind it is received.
     pub fn receive(&mut self) -> Result<Vec<u8>> {
         self.receive_as(Wait::Forever)
     }
@@ -293,16 +300,13 @@ impl Coprocess {
     fn receive_as(&mut self, wait: Wait) -> Result<Vec<u8>> {
         self.child.check("read")?;
         loop {
-            let missing = match self.protocol.unpack(&mut self.came) {
-                Ok(message) if message.len() > self.limit => return Err(self.too_big(message.len())),
+            match self.came.take_message(self.protocol, self.limit) {
                 Ok(message) => {
                     self.is_due = false;
                     return Ok(message);
                 }
-                Err(len) => len,
-            };
-            if missing > self.limit {
-                return Err(self.too_big(missing));
+                Err(Missing::TooLong(len)) => return Err(self.too_big(len)),
+                Err(Missing::Rest) => {}
             }
             if self.has_ended {
                 return Err(self.ended(wait));
@@ -340,7 +344,7 @@ impl Coprocess {
             self.read_some()?;
         }
         let status = self.child.wait(wait)?;
-        Ok((take(&mut self.came), status))
+        Ok((self.came.take_all(), status))
     }
 
     /// Writes, and reads meanwhile.
@@ -397,10 +401,9 @@ impl Coprocess {
 
     /// Takes what is there now.
     fn read_some(&mut self) -> Result<()> {
-        let mut chunk = [0; HEADROOM];
-        match rustix::io::read(&self.output, &mut chunk).map_err(ours) {
+        match rustix::io::read(&self.output, &mut self.chunk[..]).map_err(ours) {
             Ok(0) => self.has_ended = true,
-            Ok(len) => self.came.extend_from_slice(&chunk[..len]),
+            Ok(len) => self.came.push(&self.chunk[..len]),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(errno) => return Err(Error::new("read", errno)),
         }
@@ -472,8 +475,26 @@ fn patience(wait: Wait) -> Duration {
     }
 }
 
+/// What it writes, for `poll`. A message that came together with an earlier one is not seen there: receive, without waiting, until
+/// there is none.
+impl AsFd for Coprocess {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.output.as_fd()
+    }
+}
+
+impl AsRawFd for Coprocess {
+    fn as_raw_fd(&self) -> RawFd {
+        self.output.as_raw_fd()
+    }
+}
+
 impl Drop for Coprocess {
     fn drop(&mut self) {
-        crate::error::keeping_errno(|| self.child.end());
+        crate::error::keeping_errno(|| {
+            // One that may not be killed, because it has become another user's, finds the end of its input.
+            self.input = None;
+            self.child.end();
+        });
     }
 }

@@ -6,6 +6,16 @@ use crate::error::Result;
 use std::process::Command;
 
 /// How a [`Coprocess`] is talked to: lines or frames, and how much is taken from it.
+///
+/// ```
+/// use ipc_safe::command::Coprocess;
+/// use std::process::Command;
+///
+/// // `cat` sends frames back as they are; no more than 100 bytes of one are taken.
+/// let mut cat = Coprocess::options().frames().limit(100).start(&mut Command::new("cat"))?;
+/// assert_eq!(cat.request("two\nlines")?, b"two\nlines");
+/// # Ok::<(), ipc_safe::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct CoprocessOptions {

@@ -33,6 +33,9 @@ use std::time::Duration;
 /// assert!(pipeline.wait()?.iter().all(|status| status.is_success()));
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
+///
+/// [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html), [waitid(2)](https://man7.org/linux/man-pages/man2/waitid.2.html)
+#[doc(alias = "popen")]
 #[derive(Debug)]
 pub struct Pipeline {
     // Closed before the programs are waited for.
@@ -127,7 +130,7 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`NotFound`](crate::error::ErrorKind::NotFound) (`ECHILD`) when a status is lost, see [the module](super); also then all
-    /// have ended. [`InvalidInput`](crate::error::ErrorKind::InvalidInput) in a forked child.
+    /// have ended, and the others have their [statuses](Self::statuses). [`InvalidInput`](crate::error::ErrorKind::InvalidInput) in a forked child.
     #[doc(alias = "waitpid")]
     pub fn wait(&mut self) -> Result<Vec<ChildStatus>> {
         self.wait_as(Wait::Forever)
@@ -158,6 +161,12 @@ impl Pipeline {
     /// [`Interrupted`](crate::error::ErrorKind::Interrupted), otherwise as [`wait`](Self::wait).
     pub fn wait_interruptible(&mut self) -> Result<Vec<ChildStatus>> {
         self.wait_as(Wait::Interruptible)
+    }
+
+    /// The status of each one that was waited for, in the order of the commands; none of the others. After [`wait`](Self::wait) has
+    /// failed because one is lost, here are those of the others.
+    pub fn statuses(&self) -> impl ExactSizeIterator<Item = Option<Result<ChildStatus>>> {
+        self.children.iter().map(|child| child.ended().cloned())
     }
 
     /// Kills those that run, and waits for them.

@@ -51,7 +51,11 @@ pub enum ErrorKind {
     Unsupported,
     /// The other end is closed, or there is none: nobody is left to read what would be written, or to write what is waited for.
     Closed,
-    /// The other side wrote what it cannot mean: it has a fault, or is a foe.
+    /// The caller holds the lock already, or waits in a ring with others.
+    Deadlock,
+    /// The holder of the lock died, and whoever came next did not make the data consistent.
+    NotRecoverable,
+    /// Somebody wrote nonsense into the shared memory.
     Corrupt,
     /// Anything else; [`Error::errno`](super::Error::errno) has the number.
     Other,
@@ -81,6 +85,8 @@ impl ErrorKind {
                 libc::EADDRINUSE => Self::AlreadyExists,
                 libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN => Self::Closed,
                 libc::ECONNREFUSED => Self::Refused,
+                libc::EDEADLK => Self::Deadlock,
+                libc::ENOTRECOVERABLE => Self::NotRecoverable,
                 _ => Self::Other,
             },
         }
@@ -106,7 +112,9 @@ impl ErrorKind {
             Self::OutOfMemory => "the kernel is out of memory",
             Self::Unsupported => "not supported here",
             Self::Closed => "the other end is closed",
-            Self::Corrupt => "the other side wrote nonsense",
+            Self::Deadlock => "it would wait for itself",
+            Self::NotRecoverable => "its holder died, and nobody made the data consistent",
+            Self::Corrupt => "somebody wrote nonsense into the shared memory",
             Self::Other => "the call failed",
         }
     }

@@ -5,8 +5,9 @@ use super::fifo_options::FifoOptions;
 use super::fifo_owned::OwnedFifo;
 use super::options::no_descriptor;
 use crate::error::{Errno, Error, ErrorKind, Result};
-use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, OFlags, Stat, fstat, statat, unlinkat};
+use crate::names::{Identity, identity, take_away};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{FileType, OFlags, fstat};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -107,15 +108,9 @@ impl Fifo {
         fstat(&self.0.node).map(identity)
     }
 
-    /// Whether the name itself, and not what a symbolic link leads to, still is this FIFO.
-    pub(super) fn is_named(&self) -> bool {
-        let now = statat(&self.0.folder, &self.0.name, AtFlags::SYMLINK_NOFOLLOW).map(identity);
-        now.is_ok() && now == self.identity()
-    }
-
-    /// Takes the name away, whatever it means.
-    pub(super) fn unlink(&self) -> rustix::io::Result<()> {
-        unlinkat(&self.0.folder, &self.0.name, AtFlags::empty())
+    /// Takes the name away, if it itself, and not what a symbolic link leads to, still is this FIFO; whether it is.
+    pub(super) fn unlink(&self) -> rustix::io::Result<bool> {
+        take_away(self.0.folder.as_fd(), &self.0.name, self.identity()?)
     }
 
     /// The error of a call on this FIFO.
@@ -131,13 +126,6 @@ impl Fifo {
             .about(subject(self.path()))
             .because("the FIFO was removed, and the name means another file now")
     }
-}
-
-/// Device and inode.
-type Identity = (u64, u64);
-
-fn identity(status: Stat) -> Identity {
-    (status.st_dev, status.st_ino)
 }
 
 pub(super) fn subject(path: &Path) -> String {

@@ -3,14 +3,33 @@
 use super::Fifo;
 use super::end::ours;
 use super::fifo::{check, fault, subject};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Errno, Error, ErrorKind, Result};
+use crate::names::{identity_at, rename_to_new, temporary};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, mkfifoat, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkfifoat, openat, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+/// How often somebody else may be faster before that is an error.
+const ATTEMPTS: usize = 64;
+
 /// How to make or find a [`Fifo`].
+///
+/// ```
+/// use ipc_safe::pipe::Fifo;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("requests");
+/// assert!(Fifo::open(&path).is_err()); // not made yet
+/// let fifo = Fifo::options().create(true).mode(0o622).open(&path)?;
+/// assert!(fifo.is_new());
+/// assert!(Fifo::options().create_new(true).open(&path).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [mkfifo(3)](https://man7.org/linux/man-pages/man3/mkfifo.3.html)
+#[doc(alias = "mkfifo")]
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct FifoOptions {
@@ -47,6 +66,9 @@ impl FifoOptions {
     /// Finds or makes the FIFO at this path. None of its ends is opened, and nothing waits.
     ///
     /// A symbolic link at the end of the path is followed, unless a FIFO may be made: then it is refused.
+    ///
+    /// A new FIFO is made under a temporary name in the same directory, and then renamed: [`is_new`](Fifo::is_new) is told of the very
+    /// file that was made. A process that is killed in between leaves that name, which begins with a dot.
     ///
     /// # Errors
     ///
@@ -85,23 +107,38 @@ impl FifoOptions {
     }
 
     fn find_or_make(self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<(OwnedFd, bool)> {
-        loop {
-            if self.create || self.create_new {
-                match mkfifoat(folder, name, Mode::from_raw_mode(self.mode)) {
-                    Ok(()) => match self.find(folder, name, path) {
-                        Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                        found => return found.map(|node| (node, true)).inspect_err(|_| forget(folder, name)),
-                    },
-                    Err(rustix::io::Errno::EXIST) if !self.create_new => {}
-                    Err(number) => return Err(fault("mkfifo", ours(number), path)),
+        for _ in 0..ATTEMPTS {
+            if !self.create_new {
+                match self.find(folder, name, path) {
+                    Err(error) if self.create && error.kind() == ErrorKind::NotFound => {}
+                    found => return Ok((found?, false)),
                 }
+            } else if identity_at(folder.as_fd(), name).is_ok() {
+                return Err(fault("mkfifo", Errno::from_raw(libc::EEXIST), path));
             }
-            match self.find(folder, name, path) {
-                // Somebody took it away between the two calls.
-                Err(error) if self.create && error.kind() == ErrorKind::NotFound => {}
-                found => return Ok((found?, false)),
+            match self.make(folder, name, path) {
+                // Somebody was faster.
+                Err(error) if !self.create_new && error.kind() == ErrorKind::AlreadyExists => {}
+                made => return Ok((made?, true)),
             }
         }
+        Err(fault("mkfifo", Errno::from_raw(libc::EEXIST), path))
+    }
+
+    /// Makes a FIFO under a temporary name and gives it its own when it is open: what is opened is what was made, whatever others do
+    /// with the name.
+    fn make(self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<OwnedFd> {
+        let failed = |number| fault("mkfifo", ours(number), path);
+        let temporary = temporary().map_err(failed)?;
+        mkfifoat(folder, &temporary, Mode::from_raw_mode(self.mode)).map_err(failed)?;
+        let named = self
+            .find(folder, &temporary, path)
+            .and_then(|node| rename_to_new(folder.as_fd(), &temporary, name).map(|()| node).map_err(failed));
+        if named.is_err() {
+            // An error means that it is gone.
+            let _ = unlinkat(folder, &temporary, AtFlags::empty());
+        }
+        named
     }
 
     fn find(self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<OwnedFd> {
@@ -110,15 +147,6 @@ impl FifoOptions {
         let node = openat(folder, name, flags, Mode::empty()).map_err(|number| fault("open", ours(number), path))?;
         check(node.as_fd(), path)?;
         Ok(node)
-    }
-}
-
-/// Takes back what was made a moment ago.
-fn forget(folder: &OwnedFd, name: &OsStr) {
-    let is_fifo = |status: Stat| FileType::from_raw_mode(status.st_mode) == FileType::Fifo;
-    if statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(is_fifo) {
-        // An error means that it is gone.
-        let _ = unlinkat(folder, name, AtFlags::empty());
     }
 }
 

@@ -6,7 +6,22 @@ use crate::process::Generation;
 use core::ops::Deref;
 
 /// A [`Fifo`] whose name is taken away when this value is dropped, in the process that made the value, if it still means this
-/// FIFO. Whoever has an end open keeps it.
+/// FIFO. Whoever has an end open keeps it. Whatever others do with the name in that moment, no file of theirs is taken away.
+///
+/// ```
+/// use ipc_safe::pipe::Fifo;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("requests");
+/// let fifo = Fifo::options().create_new(true).open(&path)?.into_owned();
+/// assert!(path.exists());
+/// drop(fifo);
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [unlink(2)](https://man7.org/linux/man-pages/man2/unlink.2.html)
+#[doc(alias = "unlink")]
 #[derive(Debug)]
 #[must_use = "the name is taken away when this value is dropped"]
 pub struct OwnedFifo {
@@ -30,10 +45,11 @@ impl OwnedFifo {
     pub fn unlink(mut self) -> Result<()> {
         self.unlinks = false;
         self.made_in.check("unlink")?;
-        if !self.fifo.is_named() {
-            return Err(self.fifo.replaced("unlink"));
+        match self.fifo.unlink() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.fifo.replaced("unlink")),
+            Err(number) => Err(self.fifo.failed("unlink", number)),
         }
-        self.fifo.unlink().map_err(|number| self.fifo.failed("unlink", number))
     }
 
     /// Gives the name up: it stays until somebody takes it away.
@@ -55,7 +71,7 @@ impl Drop for OwnedFifo {
     fn drop(&mut self) {
         if self.unlinks && self.made_in.is_current() {
             // An error means that somebody else took the name away, or the right to do so.
-            keeping_errno(|| self.fifo.is_named().then(|| self.fifo.unlink()));
+            let _ = keeping_errno(|| self.fifo.unlink());
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn pipe() -> Result<(PipeReader, PipeWriter)> {
 /// ```
 ///
 /// [pipe(2)](https://man7.org/linux/man-pages/man2/pipe.2.html)
+#[doc(alias = "pipe2")]
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct PipeOptions {

@@ -31,10 +31,17 @@ struct Known {
     generation: Option<Generation>,
     me: Identity,
     namespace: u64,
+    /// Whether `/proc` shows the caller's pid namespace. In a new one it is that of the parent until another is mounted.
+    has_proc: bool,
 }
 
 thread_local! {
-    static KNOWN: Cell<Known> = const { Cell::new(Known { generation: None, me: Identity { id: 0, started: 0 }, namespace: 0 }) };
+    static KNOWN: Cell<Known> = const { Cell::new(Known {
+        generation: None,
+        me: Identity { id: 0, started: 0 },
+        namespace: 0,
+        has_proc: false,
+    }) };
 }
 
 impl Identity {
@@ -47,17 +54,31 @@ impl Identity {
     /// The first thread of the calling process.
     pub(crate) fn of_process() -> Self {
         let id = std::process::id();
-        Self { id, started: started(id).map_or(0, |(started, _)| started) }
+        Self { id, started: Status::of(id).map_or(0, |status| status.started) }
     }
 
-    /// Whether it still runs. A system call or two.
+    /// The thread that has this id now.
+    pub(crate) fn of_id(id: u32) -> Option<Self> {
+        Status::of(id).map(|status| Self { id, started: status.started })
+    }
+
+    /// Whether the thread still runs. A few system calls.
     pub(crate) fn state(self) -> State {
+        self.state_by(|status| status.is_ending)
+    }
+
+    /// Whether the process whose first thread this is still runs. That thread may have ended before the others.
+    pub(crate) fn process_state(self) -> State {
+        self.state_by(|status| status.is_ending && status.threads <= 1)
+    }
+
+    fn state_by(self, ended: impl FnOnce(&Status) -> bool) -> State {
         let Some(pid) = i32::try_from(self.id).ok().and_then(Pid::from_raw) else {
             return State::Ended;
         };
-        match started(self.id) {
-            Some((_, b'Z' | b'X')) => State::Ended,
-            Some((started, _)) if self.started != 0 && started != self.started => State::Ended,
+        match Status::of(self.id) {
+            Some(status) if self.started != 0 && status.started != self.started => State::Ended,
+            Some(status) if ended(&status) => State::Ended,
             Some(_) => State::Alive,
             // No such thread, or no /proc.
             None if super::is_alive(pid) => State::Alive,
@@ -82,10 +103,19 @@ fn known() -> Known {
 #[cold]
 fn ask() -> Known {
     let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
-    let me = Identity { id, started: started(id).map_or(0, |(started, _)| started) };
-    let known = Known { generation: Some(Generation::current()), me, namespace: ask_namespace() };
+    let has_proc = has_proc();
+    let started = if has_proc { Status::read(id).map_or(0, |status| status.started) } else { 0 };
+    let generation = Some(Generation::current());
+    let known = Known { generation, me: Identity { id, started }, namespace: ask_namespace(), has_proc };
     KNOWN.set(known);
     known
+}
+
+/// `/proc` lists the ids of the caller in its own namespace and in those below: one id means that it is the caller's.
+fn has_proc() -> bool {
+    let status = fs::read("/proc/thread-self/status").unwrap_or_default();
+    let ids = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
+    ids.is_some_and(|ids| ids.split(u8::is_ascii_whitespace).filter(|id| !id.is_empty()).count() == 1)
 }
 
 fn ask_namespace() -> u64 {
@@ -97,16 +127,36 @@ fn ask_namespace() -> u64 {
     }
 }
 
-/// When a thread started and in which state it is, from `/proc`.
-fn started(id: u32) -> Option<(u64, u8)> {
-    let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
-    // The name before the last parenthesis may hold anything. The state is the first field behind it, the start the 20th.
-    let behind_name = stat.iter().rposition(|&byte| byte == b')')?;
-    let mut fields = stat[behind_name + 1..].split(|&byte| byte == b' ').filter(|field| !field.is_empty());
-    let state = *fields.next()?.first()?;
-    let started = fields.nth(18)?;
-    Some((std::str::from_utf8(started).ok()?.parse().ok()?, state))
+/// What `/proc` says of a thread.
+struct Status {
+    started: u64,
+    /// It is a zombie, or on the way to become one: it never runs a program's instruction again.
+    is_ending: bool,
+    /// How many threads its process has, itself included.
+    threads: u32,
 }
+
+impl Status {
+    /// `None` when there is no such thread, or no `/proc` that would know.
+    fn of(id: u32) -> Option<Self> {
+        if known().has_proc { Self::read(id) } else { None }
+    }
+
+    fn read(id: u32) -> Option<Self> {
+        let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
+        // The name before the last parenthesis may hold anything. The fields behind it are counted from the third on.
+        let behind_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
+        let mut fields = std::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
+        let state = fields.next()?;
+        let flags: u32 = fields.nth(9 - 4)?.parse().ok()?;
+        let threads = fields.nth(20 - 10)?.parse().ok()?;
+        let started = fields.nth(22 - 21)?.parse().ok()?;
+        Some(Self { started, is_ending: matches!(state, "Z" | "X") || flags & PF_EXITING != 0, threads })
+    }
+}
+
+/// A flag of the kernel's (`include/linux/sched.h`): the thread is ending.
+const PF_EXITING: u32 = 0x4;
 
 #[cfg(test)]
 mod tests {
@@ -143,12 +193,14 @@ mod tests {
     #[test]
     fn a_child_that_nobody_waited_for_is_ended() {
         let mut child = Command::new("/bin/cat").arg0(") R 1 (").stdin(Stdio::piped()).spawn().unwrap();
-        let identity = Identity { id: child.id(), started: started(child.id()).unwrap().0 };
+        let identity = Identity { id: child.id(), started: Status::of(child.id()).unwrap().started };
         assert_eq!(identity.state(), State::Alive);
+        assert_eq!(identity.process_state(), State::Alive);
         child.kill().unwrap();
         while identity.state() == State::Alive {
             std::thread::yield_now();
         }
+        assert_eq!(identity.process_state(), State::Ended);
         child.wait().unwrap();
         assert_eq!(identity.state(), State::Ended);
     }

@@ -34,7 +34,10 @@ const FAMILY: usize = size_of::<libc::sa_family_t>();
 /// [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 #[doc(alias = "sockaddr_un")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct LocalAddress {
+    /// `AF_UNIX`. With the name behind it, this is a `sockaddr_un`.
+    family: libc::sa_family_t,
     /// What C has in `sun_path`, without the zero byte that ends a path; zero behind `len`.
     name: [u8; Self::MAX_LEN],
     len: u8,
@@ -45,7 +48,7 @@ impl LocalAddress {
     pub const MAX_LEN: usize = 108;
 
     /// No address: that of a socket that was not bound. Binding to it makes the kernel choose an abstract name.
-    pub const UNNAMED: Self = Self { name: [0; Self::MAX_LEN], len: 0 };
+    pub const UNNAMED: Self = Self { family: libc::AF_UNIX as libc::sa_family_t, name: [0; Self::MAX_LEN], len: 0 };
 
     /// The address of this path, absolute or relative to the folder that the process is in when it is used.
     ///
@@ -96,8 +99,7 @@ impl LocalAddress {
                 .because("the address is not one of a local socket"));
         }
         let address = match name {
-            [] => Some(Self::UNNAMED),
-            [0, name @ ..] => Self::of_abstract(name),
+            [] | [0, ..] => Self::of(name),
             path => Self::of(path.split(|&byte| byte == 0).next().unwrap_or_default()),
         };
         address.ok_or_else(|| refused("a name has at most 108 bytes", name))
@@ -106,7 +108,14 @@ impl LocalAddress {
     /// The address as C has it, without a zero byte at the end of a path: the call takes the length.
     #[must_use]
     pub fn to_sockaddr(&self) -> Vec<u8> {
-        [&(libc::AF_UNIX as libc::sa_family_t).to_ne_bytes(), self.name()].concat()
+        [&self.family.to_ne_bytes(), self.name()].concat()
+    }
+
+    /// The address as C has it, and how many bytes of it count, which are there.
+    #[inline]
+    pub(super) const fn as_c(&self) -> (*const libc::sockaddr_un, libc::socklen_t) {
+        // The layouts are the same, as a test shows.
+        ((&raw const *self).cast(), (FAMILY + self.len as usize) as libc::socklen_t)
     }
 
     /// The path, if it is one.
@@ -136,15 +145,17 @@ impl LocalAddress {
 
     /// With these bytes in `sun_path`, if they fit.
     fn of(bytes: &[u8]) -> Option<Self> {
-        let mut name = [0; Self::MAX_LEN];
-        name.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(Self { name, len: bytes.len().try_into().ok()? })
+        let mut address = Self::UNNAMED;
+        address.name.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        address.len = bytes.len().try_into().ok()?;
+        Some(address)
     }
 
     fn of_abstract(bytes: &[u8]) -> Option<Self> {
-        let mut name = [0; Self::MAX_LEN];
-        name.get_mut(1..=bytes.len())?.copy_from_slice(bytes);
-        Some(Self { name, len: (bytes.len() + 1).try_into().ok()? })
+        let mut address = Self::UNNAMED;
+        address.name.get_mut(1..=bytes.len())?.copy_from_slice(bytes);
+        address.len = (bytes.len() + 1).try_into().ok()?;
+        Some(address)
     }
 
     /// As rustix takes it.
@@ -245,6 +256,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_layout_is_that_of_c() {
+        use core::mem::offset_of;
+        assert_eq!(offset_of!(LocalAddress, family), offset_of!(libc::sockaddr_un, sun_family));
+        assert_eq!(offset_of!(LocalAddress, name), offset_of!(libc::sockaddr_un, sun_path));
+        assert!(size_of::<LocalAddress>() >= size_of::<libc::sockaddr_un>());
     }
 
     /// R-SOCK-05

@@ -4,7 +4,8 @@ use super::fault::fault_at;
 use super::kind::Kind;
 use super::ready::errno;
 use super::{LocalAddress, LocalSocket};
-use crate::error::{Errno, Error, Result, keeping_errno};
+use crate::error::{Errno, Error, Rejected, Result, keeping_errno};
+use crate::names::{self, Identity};
 use crate::process::Generation;
 use core::fmt;
 use core::ops::Deref;
@@ -16,7 +17,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A socket that was bound, with its name if that is a path: it is unlinked when this is dropped, in the process that made it, if
-/// it still means this socket.
+/// it still means this socket. Whatever others do with the name in that moment, no file of theirs is taken away.
+///
+/// ```
+/// use ipc_safe::socket::{LocalAddress, StreamListener};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("service");
+/// let listener = StreamListener::bind(&LocalAddress::path(&path)?)?;
+/// assert_eq!(listener.path(), Some(path.as_path()));
+/// drop(listener);
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [unlink(2)](https://man7.org/linux/man-pages/man2/unlink.2.html)
+#[doc(alias = "unlink")]
 #[must_use = "the path is unlinked when this value is dropped"]
 pub struct Bound<S> {
     // Dropped first: nobody is refused who finds the path.
@@ -39,11 +55,17 @@ impl<S> Bound<S> {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::error::ErrorKind::NotFound) when there is none, or it means another file by now.
-    pub fn unlink(mut self) -> Result<S> {
-        match self.name.take() {
-            Some(name) => name.unlink().map(|()| self.socket),
+    /// [`NotFound`](crate::error::ErrorKind::NotFound) when there is none, or it means another file by now;
+    /// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) without the right to change the folder;
+    /// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) in a forked child. The socket comes back with each of them.
+    pub fn unlink(mut self) -> Result<S, Rejected<S>> {
+        let unlinked = match self.name.take() {
+            Some(name) => name.unlink(),
             None => Err(Error::new("unlink", Errno::NOENT).because("the socket has no path")),
+        };
+        match unlinked {
+            Ok(()) => Ok(self.socket),
+            Err(error) => Err(Rejected::new(self.socket, error)),
         }
     }
 
@@ -89,7 +111,7 @@ pub(super) const ATTEMPTS: usize = 64;
 pub(super) struct Name {
     place: Arc<Place>,
     file: OsString,
-    identity: (u64, u64),
+    identity: Identity,
     made_in: Generation,
     kept: bool,
 }
@@ -97,10 +119,16 @@ pub(super) struct Name {
 impl Name {
     fn unlink(mut self) -> Result<()> {
         self.kept = true;
-        if self.place.identity(&self.file) != Ok(self.identity) {
-            return Err(fault_at("unlink", Errno::NOENT, &self.place.address));
+        self.made_in.check("unlink")?;
+        match self.take_away() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(fault_at("unlink", Errno::NOENT, &self.place.address)),
+            Err(number) => Err(fault_at("unlink", number, &self.place.address)),
         }
-        self.place.unlink(&self.file).map_err(|number| fault_at("unlink", number, &self.place.address))
+    }
+
+    fn take_away(&self) -> Raw<bool> {
+        names::take_away(self.place.folder.as_fd(), &self.file, self.identity).map_err(errno)
     }
 
     /// Gives a socket that was bound to this temporary name its own name.
@@ -147,10 +175,8 @@ impl Name {
 impl Drop for Name {
     fn drop(&mut self) {
         if !self.kept && self.made_in.is_current() {
-            // An error means that somebody else took the name away.
-            keeping_errno(|| {
-                (self.place.identity(&self.file) == Ok(self.identity)).then(|| self.place.unlink(&self.file))
-            });
+            // An error means that somebody else took the name away, or the right to do so.
+            let _ = keeping_errno(|| self.take_away());
         }
     }
 }
@@ -184,24 +210,35 @@ impl Place {
 
     /// Binds a socket to a name in the folder that nobody expects.
     pub(super) fn bind_temporarily<K: Kind>(self: &Arc<Self>, socket: &LocalSocket<K>) -> Result<Name> {
-        loop {
-            let file = temporary_name().map_err(|number| fault_at("getrandom", number, &self.address))?;
+        for _ in 0..ATTEMPTS {
+            let file = names::temporary().map_err(|number| fault_at("getrandom", errno(number), &self.address))?;
             match bind(socket, &self.address_of(&file)?) {
                 Ok(()) => return self.name(file),
                 Err(number) if number.as_raw() == libc::EADDRINUSE => {}
                 Err(number) => return Err(fault_at("bind", number, &self.address)),
             }
         }
+        Err(fault_at("bind", Errno::from_raw(libc::EADDRINUSE), &self.address))
     }
 
     /// The name that the socket was bound to directly.
     pub(super) fn name_of_what_is_there(self: &Arc<Self>) -> Result<Name> {
-        self.name(self.file.clone())
+        let status = statat(&self.folder, &self.file, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|number| fault_at("stat", errno(number), &self.address))?;
+        // Nobody can ask which file the kernel made for the socket. One that belongs to another user is not it.
+        let is_ours = status.st_uid == rustix::process::geteuid().as_raw();
+        let mut name = self.name_of(self.file.clone(), names::identity(status));
+        name.kept = !is_ours;
+        Ok(name)
     }
 
     fn name(self: &Arc<Self>, file: OsString) -> Result<Name> {
         let identity = self.identity(&file).map_err(|number| fault_at("stat", number, &self.address))?;
-        Ok(Name { place: Arc::clone(self), file, identity, made_in: Generation::current(), kept: false })
+        Ok(self.name_of(file, identity))
+    }
+
+    fn name_of(self: &Arc<Self>, file: OsString, identity: Identity) -> Name {
+        Name { place: Arc::clone(self), file, identity, made_in: Generation::current(), kept: false }
     }
 
     /// Moves a stale socket away, and unlinks it there. One that turns out to live is put back.
@@ -213,7 +250,7 @@ impl Place {
             Err(Errno::NOENT) => return Ok(()),
             Err(number) => return failed("connect", number),
         }
-        let Ok(away) = temporary_name() else { return failed("getrandom", Errno::AGAIN) };
+        let Ok(away) = names::temporary() else { return failed("getrandom", Errno::AGAIN) };
         match self.rename(&self.file, &away, RenameFlags::NOREPLACE) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(()),
@@ -254,9 +291,8 @@ impl Place {
         })
     }
 
-    fn identity(&self, file: &OsStr) -> Raw<(u64, u64)> {
-        let status = statat(&self.folder, file, AtFlags::SYMLINK_NOFOLLOW).map_err(errno)?;
-        Ok((status.st_dev, status.st_ino))
+    fn identity(&self, file: &OsStr) -> Raw<Identity> {
+        names::identity_at(self.folder.as_fd(), file).map_err(errno)
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr, flags: RenameFlags) -> Raw<()> {
@@ -272,10 +308,4 @@ impl Place {
 pub(super) fn bind<K: Kind>(socket: &LocalSocket<K>, address: &LocalAddress) -> Raw<()> {
     let address = address.to_rustix().map_err(errno)?;
     rustix::net::bind(socket, &address).map_err(errno)
-}
-
-fn temporary_name() -> Raw<OsString> {
-    let mut random = [0; 8];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(errno)?;
-    Ok(format!(".{:016x}", u64::from_ne_bytes(random)).into())
 }

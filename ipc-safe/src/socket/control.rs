@@ -21,37 +21,50 @@ const fn space(len: usize) -> usize {
 
 /// What comes without being asked for: credentials and a pid descriptor, when the socket passes them.
 const UNASKED: usize = space(Credentials::SIZE) + space(DESCRIPTOR);
-const SIZE: usize = UNASKED + space(MAX_DESCRIPTORS * DESCRIPTOR);
 
-/// Room for control data, aligned as the kernel wants it.
+/// So many descriptors a message has mostly, or fewer.
+pub(super) const FEW: usize = 4;
+/// Room for the control data of [`FEW`] descriptors, and for that of as many as there can be.
+pub(super) const SMALL: usize = room_for(FEW);
+pub(super) const LARGE: usize = room_for(MAX_DESCRIPTORS);
+
+const fn room_for(descriptors: usize) -> usize {
+    UNASKED + space(descriptors * DESCRIPTOR)
+}
+
+/// Room for control data, aligned as the kernel wants it: [`SMALL`], which is cleared in no time, or [`LARGE`].
 #[repr(C, align(8))]
-pub(super) struct Control {
+pub(super) struct Control<const SIZE: usize> {
     bytes: [u8; SIZE],
     len: usize,
 }
 
-impl Control {
+impl<const SIZE: usize> Control<SIZE> {
     /// Empty, to be filled.
+    #[inline]
     pub(super) const fn new() -> Self {
         Self { bytes: [0; SIZE], len: 0 }
     }
 
     /// For so many descriptors, and what comes unasked, to be received.
+    #[inline]
     pub(super) fn with_room_for(descriptors: usize) -> Self {
         let mut control = Self::new();
-        control.len = UNASKED + space(descriptors.min(MAX_DESCRIPTORS) * DESCRIPTOR);
+        control.len = room_for(descriptors).min(SIZE);
         control
     }
 
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
+    #[inline]
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[..self.len]
     }
 
-    /// Adds descriptors; at most [`MAX_DESCRIPTORS`] of them fit.
+    /// Adds descriptors; as many as `SIZE` is for fit.
     pub(super) fn push_descriptors(&mut self, descriptors: impl ExactSizeIterator<Item = libc::c_int>) {
         let room = self.push(SCM_RIGHTS, descriptors.len() * DESCRIPTOR);
         for (room, descriptor) in room.chunks_exact_mut(DESCRIPTOR).zip(descriptors) {
@@ -77,30 +90,29 @@ impl Control {
 
 /// What a message of control data says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Item {
-    /// A descriptor that was sent.
-    Descriptor(libc::c_int),
+pub(super) enum Item<'c> {
+    /// Descriptors that were sent, each as its bytes.
+    Descriptors(&'c [[u8; DESCRIPTOR]]),
     /// A descriptor of the sender, or a negative error number when the kernel could not make one.
     PidDescriptor(libc::c_int),
     Credentials(Credentials),
 }
 
 /// Takes control data apart, whatever its bytes are. What is not understood is left out.
-pub(super) fn items(control: &[u8]) -> impl Iterator<Item = Item> + '_ {
-    messages(control).flat_map(|(level, kind, data)| {
-        let (descriptors, rest) = match (level, kind) {
-            (SOL_SOCKET, SCM_RIGHTS) => (data, None),
-            (SOL_SOCKET, SCM_PIDFD) => (&[][..], first_number(data).map(Item::PidDescriptor)),
-            (SOL_SOCKET, SCM_CREDENTIALS) => {
-                (&[][..], data.first_chunk().map(|bytes| Item::Credentials(Credentials::from_bytes(*bytes))))
-            }
-            _ => (&[][..], None),
-        };
-        descriptors.chunks_exact(DESCRIPTOR).filter_map(first_number).map(Item::Descriptor).chain(rest)
+#[inline]
+pub(super) fn items(control: &[u8]) -> impl Iterator<Item = Item<'_>> {
+    messages(control).filter_map(|(level, kind, data)| match (level, kind) {
+        (SOL_SOCKET, SCM_RIGHTS) => Some(Item::Descriptors(data.as_chunks().0)),
+        (SOL_SOCKET, SCM_PIDFD) => first_number(data).map(Item::PidDescriptor),
+        (SOL_SOCKET, SCM_CREDENTIALS) => {
+            data.first_chunk().map(|bytes| Item::Credentials(Credentials::from_bytes(*bytes)))
+        }
+        _ => None,
     })
 }
 
 /// Level, type and bytes of each message. Ends where a length makes no sense.
+#[inline]
 fn messages(mut control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_int, &[u8])> {
     core::iter::from_fn(move || {
         let (header, _) = control.split_first_chunk::<HEADER>()?;
@@ -113,6 +125,7 @@ fn messages(mut control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_in
     })
 }
 
+#[inline]
 fn first_number(bytes: &[u8]) -> Option<libc::c_int> {
     bytes.first_chunk().map(|bytes| libc::c_int::from_ne_bytes(*bytes))
 }
@@ -124,7 +137,7 @@ mod tests {
 
     const SOMEBODY: Credentials = Credentials { pid: None, uid: 7, gid: 8 };
 
-    fn all(control: &Control) -> Vec<Item> {
+    fn all(control: &Control<LARGE>) -> Vec<Item<'_>> {
         items(control.bytes()).collect()
     }
 
@@ -133,8 +146,8 @@ mod tests {
         let mut control = Control::new();
         control.push_credentials(SOMEBODY);
         control.push_descriptors([3, 4, 5].into_iter());
-        let expected = [Item::Credentials(SOMEBODY), Item::Descriptor(3), Item::Descriptor(4), Item::Descriptor(5)];
-        assert_eq!(all(&control), expected);
+        let numbers = [3, 4, 5].map(libc::c_int::to_ne_bytes);
+        assert_eq!(all(&control), [Item::Credentials(SOMEBODY), Item::Descriptors(&numbers)]);
     }
 
     /// The layout is the one that the macros of C make.
@@ -156,9 +169,10 @@ mod tests {
         control.push_descriptors((0..MAX_DESCRIPTORS).map(|_| 9));
         control.push(SCM_PIDFD, DESCRIPTOR).copy_from_slice(&(-24_i32).to_ne_bytes());
         let items = all(&control);
-        assert_eq!(items.len(), MAX_DESCRIPTORS + 2);
+        assert_eq!(items.len(), 3);
+        assert_eq!(items[1], Item::Descriptors(&[9_i32.to_ne_bytes(); MAX_DESCRIPTORS]));
         assert_eq!(items.last(), Some(&Item::PidDescriptor(-24)));
-        assert_eq!(control.len, SIZE);
+        assert_eq!(control.len, LARGE);
     }
 
     /// A message as the kernel writes it, with any length, level and type.
@@ -179,7 +193,8 @@ mod tests {
             prop::collection::vec(message(), 0..4).prop_map(|messages| messages.concat()),
             any::<Vec<u8>>(),
         ]) {
-            let count = items(&control).count();
+            let count = |item| if let Item::Descriptors(numbers) = item { numbers.len() } else { 1 };
+            let count: usize = items(&control).map(count).sum();
             prop_assert!(count <= control.len() / DESCRIPTOR);
         }
     }

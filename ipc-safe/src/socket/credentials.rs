@@ -8,6 +8,21 @@ use rustix::process::{getgid, getuid};
 ///
 /// The process may be gone, and its number another process's, by the time this is looked at:
 /// [`peer_pidfd`](super::LocalSocket::peer_pidfd) means the process itself.
+///
+/// ```
+/// use ipc_safe::socket::{Credentials, Incoming, LocalStream};
+///
+/// let (here, there) = LocalStream::pair()?;
+/// assert_eq!(there.peer_credentials()?.pid, Credentials::current().pid);
+///
+/// there.pass_credentials(true)?;
+/// here.send("who is it?")?;
+/// let received = there.receive_message(&mut Incoming::new(&mut [0; 16]))?;
+/// assert_eq!(received.credentials, Some(Credentials::current()));
+/// # Ok::<(), ipc_safe::Error>(())
+/// ```
+///
+/// [unix(7), SCM_CREDENTIALS](https://man7.org/linux/man-pages/man7/unix.7.html)
 #[doc(alias = "ucred")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Credentials {

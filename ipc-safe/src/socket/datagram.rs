@@ -11,6 +11,7 @@ impl LocalDatagram {
     /// # Errors
     ///
     /// [`LimitReached`](crate::error::ErrorKind::LimitReached) when there are too many descriptors.
+    #[doc(alias = "socket")]
     pub fn unbound() -> Result<Self> {
         Self::new()
     }

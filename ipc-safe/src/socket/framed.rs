@@ -5,7 +5,7 @@ use super::{Incoming, LocalStream, Outgoing};
 use crate::error::{Errno, Error, ErrorKind, Result};
 use crate::wait::Wait;
 use std::io::IoSlice;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Bytes before each frame: how long it is, and how many descriptors it has.
@@ -46,6 +46,8 @@ const FIRST_STEP: usize = 64 << 10;
 /// call, and a frame was not sent at all. One that has begun counts as sent: what did not fit is kept and goes out with the next
 /// call that sends, or with [`flush`](Self::flush); [`unsent`](Self::unsent) says how much that is. Any other error is the end
 /// of the connection.
+///
+/// [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 #[derive(Debug)]
 pub struct FramedStream {
     stream: LocalStream,
@@ -60,6 +62,8 @@ pub struct FramedStream {
 }
 
 /// A message that was received.
+///
+/// See [`FramedStream`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Frame {
@@ -235,6 +239,7 @@ impl FramedStream {
         self.flush_as(Wait::Interruptible)
     }
 
+    #[inline]
     fn flush_as(&mut self, wait: Wait) -> Result<()> {
         self.check("sendmsg")?;
         while let Some(rest @ [_, ..]) = self.rest.get(self.rest_sent..) {
@@ -283,6 +288,35 @@ impl FramedStream {
         self.receive_as(Wait::Interruptible)
     }
 
+    /// Receives the next frame into the memory of this one, which nobody needs any more: its descriptors are closed. Otherwise
+    /// memory is reserved for each frame.
+    ///
+    /// ```
+    /// use ipc_safe::socket::{FramedStream, LocalStream};
+    ///
+    /// let (here, there) = LocalStream::pair()?;
+    /// let (mut here, mut there) = (FramedStream::new(here), FramedStream::new(there));
+    /// for request in ["one", "two"] {
+    ///     here.send(request.as_bytes(), &[])?;
+    ///     let frame = there.receive()?.expect("not the end");
+    ///     assert_eq!(frame.bytes, request.as_bytes());
+    ///     there.reuse(frame);
+    /// }
+    /// # Ok::<(), ipc_safe::Error>(())
+    /// ```
+    pub fn reuse(&mut self, frame: Frame) {
+        let Frame { mut bytes, mut descriptors } = frame;
+        bytes.clear();
+        descriptors.clear();
+        // What has come of the next one stays.
+        if self.partial.bytes.is_empty() {
+            self.partial.bytes = bytes;
+        }
+        if self.partial.descriptors.is_empty() {
+            self.partial.descriptors = descriptors;
+        }
+    }
+
     fn receive_as(&mut self, wait: Wait) -> Result<Option<Frame>> {
         self.check("recvmsg")?;
         let received = self.advance(wait);
@@ -293,20 +327,18 @@ impl FramedStream {
     }
 
     /// Receives until the frame is whole. Never more than it has: the descriptors of the next one come with its first byte.
+    #[inline]
     fn advance(&mut self, wait: Wait) -> Result<Option<Frame>> {
         while self.partial.header_len < HEADER {
-            let room = self.partial.header.get_mut(self.partial.header_len..).unwrap_or_default();
-            let mut incoming = Incoming::new(room).descriptors(self.max_descriptors);
-            let received = self.stream.receive_message_as(&mut incoming, wait)?;
-            if received.descriptors_lost {
+            let (came, lost) = self.receive_header(wait)?;
+            if lost {
                 let reason = "more descriptors came than are allowed, or than this process may have; they are closed";
                 return Err(Error::new("recvmsg", Errno::from_raw(libc::EMFILE)).because(reason));
             }
-            if received.len == 0 {
+            if came == 0 {
                 return if self.partial.header_len == 0 { Ok(None) } else { Err(ended()) };
             }
-            self.partial.header_len += received.len;
-            self.partial.descriptors.extend(received.descriptors);
+            self.partial.header_len += came;
             self.check_descriptors()?;
         }
         let (len, descriptors) = self.partial.announced();
@@ -323,6 +355,27 @@ impl FramedStream {
         Ok(Some(Frame { bytes, descriptors }))
     }
 
+    /// Receives a part of the header, and the descriptors that come with it: how many bytes, and whether descriptors were lost.
+    #[inline]
+    fn receive_header(&mut self, wait: Wait) -> Result<(usize, bool)> {
+        let Partial { header, header_len, descriptors, .. } = &mut self.partial;
+        let room = header.get_mut(*header_len..).unwrap_or_default();
+        if self.max_descriptors == 0 {
+            return self.stream.receive_bytes(room, wait);
+        }
+        let mut incoming = Incoming::new(room).descriptors(self.max_descriptors);
+        if descriptors.is_empty() {
+            incoming = incoming.reuse(core::mem::take(descriptors));
+        }
+        let received = self.stream.receive_message_as(&mut incoming, wait)?;
+        if descriptors.is_empty() {
+            *descriptors = received.descriptors;
+        } else {
+            descriptors.extend(received.descriptors);
+        }
+        Ok((received.len, received.descriptors_lost))
+    }
+
     fn check_descriptors(&self) -> Result<()> {
         match self.partial.descriptors.len() {
             count if count > self.max_descriptors => {
@@ -333,21 +386,23 @@ impl FramedStream {
     }
 
     /// Receives a part of a frame that has `len` bytes.
+    #[inline]
     fn receive_some(&mut self, len: usize, wait: Wait) -> Result<()> {
         let bytes = &mut self.partial.bytes;
         let had = bytes.len();
         let step = had.max(FIRST_STEP).min(len - had);
         bytes.resize(had + step, 0);
         let room = bytes.get_mut(had..).unwrap_or_default();
-        let received = self.stream.receive_message_as(&mut Incoming::new(room), wait);
-        bytes.truncate(had + received.as_ref().map_or(0, |received| received.len));
+        let received = self.stream.receive_bytes(room, wait);
+        bytes.truncate(had + received.as_ref().map_or(0, |(came, _)| *came));
         match received? {
-            received if received.descriptors_lost => Err(violated("some came in the middle of it".to_owned())),
-            received if received.len == 0 => Err(ended()),
+            (_, true) => Err(violated("some came in the middle of it".to_owned())),
+            (0, _) => Err(ended()),
             _ => Ok(()),
         }
     }
 
+    #[inline]
     fn check(&self, call: &'static str) -> Result<()> {
         if !self.broken {
             return Ok(());
@@ -357,6 +412,7 @@ impl FramedStream {
     }
 
     /// Remembers an error after which nobody knows where a frame begins.
+    #[inline]
     fn noted<T>(&mut self, result: Result<T>) -> Result<T> {
         self.broken |= matches!(&result, Err(error) if !is_passing(error));
         result
@@ -394,5 +450,11 @@ fn ended() -> Error {
 impl AsFd for FramedStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+impl AsRawFd for FramedStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }

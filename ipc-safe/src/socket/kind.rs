@@ -9,16 +9,22 @@ pub trait Kind: sealed::Kind {}
 pub trait Connected: Kind {}
 
 /// Bytes over a connection, without boundaries between messages.
+///
+/// Of [`LocalSocket`](super::LocalSocket). [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 #[doc(alias = "SOCK_STREAM")]
 #[derive(Debug)]
 pub enum Stream {}
 
 /// Messages without a connection.
+///
+/// Of [`LocalSocket`](super::LocalSocket). [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 #[doc(alias = "SOCK_DGRAM")]
 #[derive(Debug)]
 pub enum Datagram {}
 
 /// Messages over a connection.
+///
+/// Of [`LocalSocket`](super::LocalSocket). [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 #[doc(alias = "SOCK_SEQPACKET")]
 #[derive(Debug)]
 pub enum SeqPacket {}

@@ -33,6 +33,8 @@ use std::time::Duration;
 /// assert_eq!(client.receive(&mut [0; 16])?, 5);
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
+///
+/// [listen(2)](https://man7.org/linux/man-pages/man2/listen.2.html), [accept(2)](https://man7.org/linux/man-pages/man2/accept.2.html)
 #[doc(alias = "listen")]
 pub struct Listener<K> {
     descriptor: OwnedFd,

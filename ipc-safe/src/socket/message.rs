@@ -49,15 +49,18 @@ impl<'m> Outgoing<'m> {
     pub const MAX_DESCRIPTORS: usize = MAX_DESCRIPTORS;
 
     /// These bytes.
+    #[inline]
     pub fn new(bytes: &'m [u8]) -> Self {
         Self::of(Bytes::One(IoSlice::new(bytes)))
     }
 
     /// The bytes of several slices, one after the other.
+    #[inline]
     pub fn vectored(slices: &'m [IoSlice<'m>]) -> Self {
         Self::of(Bytes::Many(slices))
     }
 
+    #[inline]
     fn of(bytes: Bytes<'m>) -> Self {
         Self { bytes, descriptors: &[], credentials: None, address: None, flags: SendFlags::NOSIGNAL }
     }
@@ -98,6 +101,7 @@ impl<'m> Outgoing<'m> {
         self
     }
 
+    #[inline]
     pub(super) fn slices(&self) -> &[IoSlice<'m>] {
         match &self.bytes {
             Bytes::One(slice) => core::slice::from_ref(slice),
@@ -106,6 +110,7 @@ impl<'m> Outgoing<'m> {
     }
 
     /// The bytes, when they are all that is to be sent.
+    #[inline]
     pub(super) fn plain(&self) -> Option<&[u8]> {
         match &self.bytes {
             Bytes::One(bytes) if !self.has_control() && self.address.is_none() => Some(bytes),
@@ -113,10 +118,12 @@ impl<'m> Outgoing<'m> {
         }
     }
 
+    #[inline]
     pub(super) const fn has_control(&self) -> bool {
         !self.descriptors.is_empty() || self.credentials.is_some()
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.slices().iter().all(|slice| slice.is_empty())
     }
@@ -142,6 +149,20 @@ impl<'m> From<&'m str> for Outgoing<'m> {
 
 /// Room for a message, and how it is to be received.
 ///
+/// ```
+/// use ipc_safe::socket::{Incoming, LocalDatagram};
+///
+/// let (here, there) = LocalDatagram::pair()?;
+/// here.send("a long message")?;
+/// let mut bytes = [0; 6];
+/// let received = there.receive_message(&mut Incoming::new(&mut bytes).peek())?;
+/// assert_eq!((received.len, received.message_len), (6, 14)); // it is still there
+/// let mut bytes = vec![0; received.message_len];
+/// assert!(!there.receive_message(&mut Incoming::new(&mut bytes))?.is_truncated());
+/// assert_eq!(bytes, b"a long message");
+/// # Ok::<(), ipc_safe::Error>(())
+/// ```
+///
 /// [recvmsg(2)](https://man7.org/linux/man-pages/man2/recvmsg.2.html)
 #[doc(alias = "recvmsg")]
 #[derive(Debug)]
@@ -149,6 +170,8 @@ impl<'m> From<&'m str> for Outgoing<'m> {
 pub struct Incoming<'b> {
     room: Room<'b>,
     pub(super) descriptors: usize,
+    /// Empty; its memory is for the descriptors.
+    pub(super) spare: Vec<OwnedFd>,
     pub(super) flags: RecvFlags,
 }
 
@@ -169,23 +192,51 @@ impl fmt::Debug for Room<'_> {
 
 impl<'b> Incoming<'b> {
     /// Room for so many bytes, and no descriptors: those that come all the same are closed by the kernel.
+    #[inline]
     pub fn new(bytes: &'b mut [u8]) -> Self {
         Self::of(Room::One(IoSliceMut::new(bytes)))
     }
 
     /// Room in several slices, filled one after the other.
+    #[inline]
     pub fn vectored(slices: &'b mut [IoSliceMut<'b>]) -> Self {
         Self::of(Room::Many(slices))
     }
 
+    #[inline]
     fn of(room: Room<'b>) -> Self {
-        Self { room, descriptors: 0, flags: RecvFlags::CMSG_CLOEXEC }
+        Self { room, descriptors: 0, spare: Vec::new(), flags: RecvFlags::CMSG_CLOEXEC }
     }
 
     /// Room for so many descriptors; more than [253](Outgoing::MAX_DESCRIPTORS) never come.
     #[doc(alias = "SCM_RIGHTS")]
+    #[inline]
     pub fn descriptors(mut self, count: usize) -> Self {
         self.descriptors = count.min(MAX_DESCRIPTORS);
+        self
+    }
+
+    /// Receives descriptors into this vector, whose memory is used again: that of a message [received](Received::descriptors)
+    /// before, say. What is in it is closed. Otherwise memory is reserved for each message that has descriptors.
+    ///
+    /// ```
+    /// use ipc_safe::socket::{Incoming, LocalStream, Outgoing};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (here, there) = LocalStream::pair()?;
+    /// let mut descriptors = Vec::new();
+    /// for _ in 0..3 {
+    ///     here.send(Outgoing::new(b"look").descriptors(&[std::io::stdin().as_fd()]))?;
+    ///     let mut bytes = [0; 4];
+    ///     let mut incoming = Incoming::new(&mut bytes).descriptors(1).reuse(descriptors);
+    ///     descriptors = there.receive_message(&mut incoming)?.descriptors;
+    ///     assert_eq!(descriptors.len(), 1);
+    /// }
+    /// # Ok::<(), ipc_safe::Error>(())
+    /// ```
+    pub fn reuse(mut self, mut descriptors: Vec<OwnedFd>) -> Self {
+        descriptors.clear();
+        self.spare = descriptors;
         self
     }
 
@@ -211,6 +262,7 @@ impl<'b> Incoming<'b> {
         self
     }
 
+    #[inline]
     pub(super) fn slices_mut(&mut self) -> &mut [IoSliceMut<'b>] {
         match &mut self.room {
             Room::One(slice) => core::slice::from_mut(slice),
@@ -218,6 +270,7 @@ impl<'b> Incoming<'b> {
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         match &self.room {
             Room::One(slice) => slice.len(),
@@ -227,6 +280,21 @@ impl<'b> Incoming<'b> {
 }
 
 /// What was received besides the bytes. Dropping it closes the descriptors.
+///
+/// ```
+/// use ipc_safe::socket::{Incoming, LocalStream, Outgoing};
+/// use std::os::fd::AsFd;
+///
+/// let (here, there) = LocalStream::pair()?;
+/// let (one, two) = (std::io::stdin(), std::io::stdout());
+/// here.send(Outgoing::new(b"!").descriptors(&[one.as_fd(), two.as_fd()]))?;
+/// let received = there.receive_message(&mut Incoming::new(&mut [0; 8]).descriptors(1))?;
+/// assert_eq!(received.len, 1);
+/// assert!(received.descriptors_lost && received.descriptors.is_empty()); // two came, there was room for one
+/// # Ok::<(), ipc_safe::Error>(())
+/// ```
+///
+/// [recvmsg(2)](https://man7.org/linux/man-pages/man2/recvmsg.2.html)
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Received {
@@ -252,6 +320,21 @@ pub struct Received {
 }
 
 impl Received {
+    /// What is to be filled in.
+    #[inline]
+    pub(super) const fn nothing() -> Self {
+        Self {
+            len: 0,
+            message_len: 0,
+            descriptors: Vec::new(),
+            descriptors_lost: false,
+            credentials: None,
+            pidfd: None,
+            address: None,
+            out_of_band: false,
+        }
+    }
+
     /// Whether the message had more bytes than there was room for.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {

@@ -34,12 +34,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is somebody else's
+//! Whom they are for: processes of one machine that answer each other, that hand each other open files, memory or sockets, or that
+//! must know who the other one is. Whoever has bytes that flow one way is served by a [pipe](crate::pipe), large data that both look
+//! at by [shared memory](crate::memory), whose descriptor a local socket carries.
 //!
-//! Network sockets are [`std::net`]'s, their options and flags the crate socket2's, name service is dns-lookup's; options of
-//! local sockets, `shutdown` of other sockets and the like are rustix's `net`: all types here have a descriptor
-//! ([`AsFd`](std::os::fd::AsFd)) and work with `poll`, mio and tokio. Only the end of a [connection begun
-//! elsewhere](finish_connect) has a function here. The types convert from and to those of std.
+//! # What it is not for
+//!
+//! The network. Its sockets are [`std::net`]'s, their options and flags the crate socket2's, name service is dns-lookup's; what none
+//! of those has (the tables of networks, protocols and services) is the C library's. Only the [end of a connection begun
+//! elsewhere](finish_connect) has a function here, since everybody gets that wrong. How these work together is shown by the
+//! examples `tcp_server` and `tcp_client`, and by the tests in `tests/socket`: `network.rs` has the calls of sockets one by one,
+//! `service.rs` those of names. Deadlines, several sockets at once, and a signal that ends a server go through their
+//! descriptors, as with all others.
+//!
+//! Options of local sockets, `shutdown` of other sockets and the like are rustix's `net`. All types here have a descriptor
+//! ([`AsFd`](std::os::fd::AsFd)) and work with `poll`, mio and tokio (`events.rs` among the tests), and convert from and to
+//! those of std.
+//!
+//! Calls with types, requests and replies of serde, are the example `rpc`, over a [`FramedStream`]. They are two functions and no
+//! part of the crate: the format, whether calls overlap, and what a fault says are for each program to choose.
 //!
 //! # Waiting
 //!
@@ -50,6 +63,15 @@
 //!
 //! A [`FramedStream`] is a stream of messages of any length up to a limit that is enforced before memory is reserved.
 //! A message of a seqpacket or datagram socket fits into the send buffer as a whole (`SO_SNDBUF`, some 200 KiB).
+//!
+//! A call costs what the system call does, and reserves no memory, except for what it hands out: the vector of
+//! [descriptors](Received::descriptors) and the bytes of a [`Frame`]. Those come in memory that was there before when it is
+//! [given back](FramedStream::reuse) ([for descriptors](Incoming::reuse)).
+//!
+//! # Programs
+//!
+//! Among the examples are an echo server and its client (`unix_echo_server`, `unix_echo_client`) and `rpc`. A C program at the
+//! other end sees an ordinary socket; frames are eight bytes of header, described at [`FramedStream`].
 //!
 //! [unix(7)](https://man7.org/linux/man-pages/man7/unix.7.html)
 

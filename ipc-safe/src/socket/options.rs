@@ -29,6 +29,7 @@ use rustix::fs::{Mode, fchmod};
 /// ```
 ///
 /// [bind(2)](https://man7.org/linux/man-pages/man2/bind.2.html)
+#[doc(alias = "bind")]
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct BindOptions {

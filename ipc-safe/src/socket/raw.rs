@@ -4,7 +4,7 @@
 //! Each function is safe to call with any values of its parameter types, unless it is marked `unsafe`.
 #![expect(unsafe_code, reason = "the calls into the C library")]
 
-use super::control::{self, Control, Item};
+use super::control::{self, Control, FEW, Item, LARGE, SMALL};
 use super::{Credentials, Incoming, LocalAddress, Outgoing, Received};
 use crate::error::Errno;
 use core::mem::{MaybeUninit, size_of};
@@ -21,20 +21,43 @@ const SO_PEERPIDFD: c_int = 77;
 /// Larger than the address of any family (`struct sockaddr_storage`).
 const STORAGE: usize = 128;
 
+#[inline]
 fn returned(result: isize) -> Raw<usize> {
     result.try_into().map_err(|_| Errno::last())
 }
 
 /// A message header as the calls want it. It points at nothing yet.
+#[inline]
 fn header() -> libc::msghdr {
     // SAFETY: integers and addresses, for which zero is a value.
     unsafe { MaybeUninit::zeroed().assume_init() }
 }
 
 /// Sends a message.
+///
+/// Like what is marked so below, it is compiled into the caller: the returns of functions behind a system call showed in a
+/// profile, and were up to half of what the crate added to the call.
+#[inline(always)]
 pub(super) fn send(socket: BorrowedFd<'_>, message: &Outgoing<'_>, flags: c_int) -> Raw<usize> {
-    let address = message.address.map(LocalAddress::to_sockaddr);
-    let mut control = Control::new();
+    match message.descriptors.len() {
+        ..=FEW => send_with(Control::<SMALL>::new(), socket, message, flags),
+        _ => send_many(socket, message, flags),
+    }
+}
+
+#[inline(never)]
+fn send_many(socket: BorrowedFd<'_>, message: &Outgoing<'_>, flags: c_int) -> Raw<usize> {
+    send_with(Control::<LARGE>::new(), socket, message, flags)
+}
+
+/// Sends a message, whose control data has room in `control`.
+#[inline(always)]
+fn send_with<const SIZE: usize>(
+    mut control: Control<SIZE>,
+    socket: BorrowedFd<'_>,
+    message: &Outgoing<'_>,
+    flags: c_int,
+) -> Raw<usize> {
     if let Some(credentials) = message.credentials {
         control.push_credentials(credentials);
     }
@@ -42,9 +65,10 @@ pub(super) fn send(socket: BorrowedFd<'_>, message: &Outgoing<'_>, flags: c_int)
         control.push_descriptors(message.descriptors.iter().map(AsRawFd::as_raw_fd));
     }
     let mut header = header();
-    if let Some(address) = &address {
-        header.msg_name = address.as_ptr().cast_mut().cast();
-        header.msg_namelen = address.len() as socklen_t;
+    if let Some(address) = message.address {
+        let (address, len) = address.as_c();
+        header.msg_name = address.cast_mut().cast();
+        header.msg_namelen = len;
     }
     header.msg_iov = message.slices().as_ptr().cast_mut().cast();
     header.msg_iovlen = message.slices().len();
@@ -55,14 +79,58 @@ pub(super) fn send(socket: BorrowedFd<'_>, message: &Outgoing<'_>, flags: c_int)
     returned(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, flags) })
 }
 
-/// Receives a message. Everything that the kernel installed is in the result.
-pub(super) fn receive(socket: BorrowedFd<'_>, message: &mut Incoming<'_>, flags: c_int) -> Raw<Received> {
-    let mut control = Control::with_room_for(message.descriptors);
+/// Whether a message is received with the address of its sender.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whence {
+    Ask,
+    /// Not of a connection: it is always the peer.
+    Known,
+}
+
+/// Receives a message. Everything that the kernel installed is in `received`, which is as it was when the call fails.
+#[inline(always)]
+pub(super) fn receive(
+    socket: BorrowedFd<'_>,
+    message: &mut Incoming<'_>,
+    flags: c_int,
+    whence: Whence,
+    received: &mut Received,
+) -> Raw<()> {
+    match message.descriptors {
+        count @ ..=FEW => {
+            receive_with(Control::<SMALL>::with_room_for(count), socket, message, flags, whence, received)
+        }
+        _ => receive_many(socket, message, flags, whence, received),
+    }
+}
+
+#[inline(never)]
+fn receive_many(
+    socket: BorrowedFd<'_>,
+    message: &mut Incoming<'_>,
+    flags: c_int,
+    whence: Whence,
+    received: &mut Received,
+) -> Raw<()> {
+    receive_with(Control::<LARGE>::with_room_for(message.descriptors), socket, message, flags, whence, received)
+}
+
+/// Receives a message, whose control data goes into `control`.
+#[inline(always)]
+fn receive_with<const SIZE: usize>(
+    mut control: Control<SIZE>,
+    socket: BorrowedFd<'_>,
+    message: &mut Incoming<'_>,
+    flags: c_int,
+    whence: Whence,
+    received: &mut Received,
+) -> Raw<()> {
     let mut address = [0_u8; STORAGE];
-    let room = message.len();
     let mut header = header();
-    header.msg_name = address.as_mut_ptr().cast();
-    header.msg_namelen = STORAGE as socklen_t;
+    if matches!(whence, Whence::Ask) {
+        header.msg_name = address.as_mut_ptr().cast();
+        header.msg_namelen = STORAGE as socklen_t;
+    }
     let slices = message.slices_mut();
     header.msg_iov = slices.as_mut_ptr().cast();
     header.msg_iovlen = slices.len();
@@ -71,51 +139,71 @@ pub(super) fn receive(socket: BorrowedFd<'_>, message: &mut Incoming<'_>, flags:
     // SAFETY: writes the header, at most `STORAGE` bytes of address, the slices, which have the layout of `iovec` and are
     // borrowed mutably by `message`, and the control data, each at most as long as the header says; all outlive the call.
     let len = returned(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) })?;
-    let control = control.bytes().get(..header.msg_controllen).unwrap_or_default();
-    // SAFETY: the kernel has just written this control data, so each descriptor in it is new and nobody else's.
-    let owned = unsafe { Ancillary::own(control) };
+    let was_cut = header.msg_flags & libc::MSG_TRUNC != 0;
+    received.len = if was_cut { len.min(message.len()) } else { len };
+    received.message_len = len;
+    received.out_of_band = header.msg_flags & libc::MSG_OOB != 0;
+    received.descriptors = core::mem::take(&mut message.spare);
+    if let Some(control @ [_, ..]) = control.bytes().get(..header.msg_controllen) {
+        // SAFETY: the kernel has just written this control data, so each descriptor in it is new and nobody else's.
+        unsafe { own(control, received) };
+    }
+    received.descriptors_lost =
+        header.msg_flags & libc::MSG_CTRUNC != 0 || received.descriptors.len() > message.descriptors;
+    if received.descriptors_lost {
+        received.descriptors.clear();
+    }
     let sender = address.get(..header.msg_namelen as usize).unwrap_or(&address);
-    let lost = header.msg_flags & libc::MSG_CTRUNC != 0 || owned.descriptors.len() > message.descriptors;
-    Ok(Received {
-        len: len.min(room),
-        message_len: len,
-        descriptors: if lost { Vec::new() } else { owned.descriptors },
-        descriptors_lost: lost,
-        credentials: owned.credentials,
-        pidfd: owned.pidfd,
-        address: LocalAddress::from_sockaddr(sender).ok().filter(|address| !address.is_unnamed()),
-        out_of_band: header.msg_flags & libc::MSG_OOB != 0,
-    })
+    // Not even a family is there for a sender without a name, as most are.
+    if sender.len() > size_of::<libc::sa_family_t>() {
+        received.address = LocalAddress::from_sockaddr(sender).ok();
+    }
+    Ok(())
 }
 
-/// What came in control data, owned.
-#[derive(Debug, Default)]
-struct Ancillary {
-    descriptors: Vec<OwnedFd>,
-    pidfd: Option<OwnedFd>,
-    credentials: Option<Credentials>,
+/// Receives bytes, with which no descriptors are to come: how many, and whether some came all the same. They are closed.
+#[inline(always)]
+pub(super) fn receive_bytes(socket: BorrowedFd<'_>, bytes: &mut [u8], flags: c_int) -> Raw<(usize, bool)> {
+    let mut control = Control::<SMALL>::with_room_for(0);
+    let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let mut header = header();
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.bytes_mut().as_mut_ptr().cast();
+    header.msg_controllen = control.bytes().len();
+    let flags = flags | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: writes the header, the bytes, and the control data, each at most as long as the header says; all outlive the
+    // call.
+    let len = returned(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) })?;
+    let mut lost = header.msg_flags & libc::MSG_CTRUNC != 0;
+    if let Some(control @ [_, ..]) = control.bytes().get(..header.msg_controllen) {
+        let mut received = Received::nothing();
+        // SAFETY: the kernel has just written this control data, so each descriptor in it is new and nobody else's.
+        unsafe { own(control, &mut received) };
+        lost |= !received.descriptors.is_empty();
+    }
+    Ok((len, lost))
 }
 
-impl Ancillary {
-    /// Takes control data apart and owns the descriptors in it.
-    ///
-    /// # Safety
-    ///
-    /// Each descriptor in it is open and nobody else's.
-    unsafe fn own(control: &[u8]) -> Self {
-        let mut ancillary = Self::default();
-        for item in control::items(control) {
-            match item {
-                Item::Descriptor(number) => {
+/// Takes control data apart, and owns the descriptors in it.
+///
+/// # Safety
+///
+/// Each descriptor in it is open and nobody else's.
+#[inline]
+unsafe fn own(control: &[u8], received: &mut Received) {
+    for item in control::items(control) {
+        match item {
+            Item::Descriptors(numbers) => {
+                for number in numbers {
                     // SAFETY: the caller's promise.
-                    ancillary.descriptors.extend(unsafe { owned(number) });
+                    received.descriptors.extend(unsafe { owned(c_int::from_ne_bytes(*number)) });
                 }
-                // SAFETY: the caller's promise.
-                Item::PidDescriptor(number) => ancillary.pidfd = unsafe { owned(number) },
-                Item::Credentials(credentials) => ancillary.credentials = Some(credentials),
             }
+            // SAFETY: the caller's promise.
+            Item::PidDescriptor(number) => received.pidfd = unsafe { owned(number) },
+            Item::Credentials(credentials) => received.credentials = Some(credentials),
         }
-        ancillary
     }
 }
 
@@ -236,7 +324,7 @@ mod tests {
             with_pidfd in any::<bool>(),
             rest in prop::collection::vec(any::<u8>(), 0..12),
         ) {
-            let mut control = Control::new();
+            let mut control = Control::<LARGE>::new();
             let mut numbers = Vec::new();
             for count in counts {
                 let some: Vec<_> = (0..count).map(|_| high(700)).collect();
@@ -255,8 +343,9 @@ mod tests {
                 bytes.extend([0; 4]);
             }
             bytes.extend(rest);
+            let mut owned = Received::nothing();
             // SAFETY: the descriptors were made above and handed to nobody.
-            let owned = unsafe { Ancillary::own(&bytes) };
+            unsafe { own(&bytes, &mut owned) };
             prop_assert_eq!(owned.descriptors.len() + usize::from(owned.pidfd.is_some()), numbers.len());
             prop_assert!(numbers.iter().all(|&number| is_open(number)));
             drop(owned);

@@ -14,6 +14,7 @@ const LONGEST: Duration = Duration::from_millis(1);
 ///
 /// The plain form waits in the call itself, and goes on here when the descriptor is non-blocking. The others are made
 /// without waiting, so that neither the flags of the descriptor nor those of signal handlers matter.
+#[inline(always)]
 pub(super) fn perform<T>(
     socket: BorrowedFd<'_>,
     events: PollFlags,
@@ -24,19 +25,34 @@ pub(super) fn perform<T>(
     let mut in_vain = 0;
     loop {
         match call(dont_wait) {
-            Err(Errno::INTR) if wait.retries() => {}
-            Err(Errno::AGAIN) if !matches!(wait, Wait::No) => {
-                until_ready(socket, events, wait)?;
-                // Poll does not see all that a call waits for: room at the receiver of a datagram that has an address, or a
-                // byte behind one that is out of band when only looking.
-                if in_vain > 0 {
-                    pause(in_vain, wait)?;
-                }
-                in_vain += 1;
-            }
+            Err(errno @ (Errno::INTR | Errno::AGAIN)) => be_patient(errno, socket, events, wait, &mut in_vain)?,
             other => return other,
         }
     }
+}
+
+/// Waits until a call that failed can be made again, when it is to be.
+#[cold]
+fn be_patient(
+    errno: Errno,
+    socket: BorrowedFd<'_>,
+    events: PollFlags,
+    wait: Wait,
+    in_vain: &mut u32,
+) -> Result<(), Errno> {
+    match errno {
+        Errno::INTR if wait.retries() => return Ok(()),
+        Errno::AGAIN if !matches!(wait, Wait::No) => {}
+        _ => return Err(errno),
+    }
+    until_ready(socket, events, wait)?;
+    // Poll does not see all that a call waits for: room at the receiver of a datagram that has an address, or a
+    // byte behind one that is out of band when only looking.
+    if *in_vain > 0 {
+        pause(*in_vain, wait)?;
+    }
+    *in_vain += 1;
+    Ok(())
 }
 
 /// Sleeps a while, the longer the more often it was in vain, and not past the deadline.
@@ -56,6 +72,7 @@ fn pause(in_vain: u32, wait: Wait) -> Result<(), Errno> {
     }
 }
 
+#[inline]
 pub(super) fn errno(errno: rustix::io::Errno) -> Errno {
     Errno::from_raw(errno.raw_os_error())
 }

@@ -2,7 +2,7 @@
 
 use super::fault::{fault, fault_at};
 use super::kind::Kind;
-use super::raw::{self, Whose};
+use super::raw::{self, Whence, Whose};
 use super::ready::{errno, perform};
 use super::{Credentials, Incoming, LocalAddress, Outgoing, Received};
 use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
@@ -35,6 +35,9 @@ use std::time::Duration;
 /// assert_eq!(there.receive(&mut bytes)?, 0); // the end
 /// # Ok::<(), ipc_safe::Error>(())
 /// ```
+///
+/// [socket(2)](https://man7.org/linux/man-pages/man2/socket.2.html), [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
+#[doc(alias = "socket")]
 pub struct LocalSocket<K> {
     descriptor: OwnedFd,
     kind: PhantomData<fn() -> K>,
@@ -78,6 +81,7 @@ impl<K: Kind> LocalSocket<K> {
     /// [`LimitReached`](ErrorKind::LimitReached) when too many descriptors are under way;
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) for credentials of others.
     #[doc(alias = "sendmsg")]
+    #[inline]
     pub fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<usize> {
         self.send_as(&message.into(), Wait::Forever)
     }
@@ -88,6 +92,7 @@ impl<K: Kind> LocalSocket<K> {
     ///
     /// [`WouldBlock`](ErrorKind::WouldBlock) when there is no room; otherwise as [`send`](Self::send).
     #[doc(alias = "MSG_DONTWAIT")]
+    #[inline]
     pub fn try_send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<usize> {
         self.send_as(&message.into(), Wait::No)
     }
@@ -110,6 +115,7 @@ impl<K: Kind> LocalSocket<K> {
         self.send_as(&message.into(), Wait::Interruptible)
     }
 
+    #[inline]
     pub(super) fn send_as(&self, message: &Outgoing<'_>, wait: Wait) -> Result<usize> {
         Self::check(message)?;
         let sent = perform(self.as_fd(), PollFlags::OUT, wait, |dont_wait| {
@@ -125,6 +131,7 @@ impl<K: Kind> LocalSocket<K> {
         })
     }
 
+    #[inline]
     fn check(message: &Outgoing<'_>) -> Result<()> {
         if message.descriptors.len() > Outgoing::MAX_DESCRIPTORS {
             return Err(Error::invalid("sendmsg", "a message has at most 253 descriptors")
@@ -152,6 +159,7 @@ impl<K: Kind> LocalSocket<K> {
     /// [`TooBig`](ErrorKind::TooBig) for a message that is longer than `buffer`: what fits is in there, the rest is lost;
     /// [`Closed`](ErrorKind::Closed) when the peer was closed with bytes unread, or nobody is connected.
     #[doc(alias = "recv")]
+    #[inline]
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize> {
         self.receive_as(buffer, RecvFlags::empty(), Wait::Forever)
     }
@@ -161,6 +169,7 @@ impl<K: Kind> LocalSocket<K> {
     /// # Errors
     ///
     /// [`WouldBlock`](ErrorKind::WouldBlock) when there is nothing; otherwise as [`receive`](Self::receive).
+    #[inline]
     pub fn try_receive(&self, buffer: &mut [u8]) -> Result<usize> {
         self.receive_as(buffer, RecvFlags::empty(), Wait::No)
     }
@@ -183,6 +192,7 @@ impl<K: Kind> LocalSocket<K> {
         self.receive_as(buffer, RecvFlags::empty(), Wait::Interruptible)
     }
 
+    #[inline]
     fn receive_as(&self, buffer: &mut [u8], flags: RecvFlags, wait: Wait) -> Result<usize> {
         let room = buffer.len();
         let len = self.receive_flagged(buffer, flags | Self::true_len(), wait)?;
@@ -196,6 +206,7 @@ impl<K: Kind> LocalSocket<K> {
             .because(reason))
     }
 
+    #[inline]
     fn receive_flagged(&self, buffer: &mut [u8], flags: RecvFlags, wait: Wait) -> Result<usize> {
         let received = perform(self.as_fd(), PollFlags::IN, wait, |dont_wait| {
             let flags = flags | if dont_wait { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
@@ -205,6 +216,7 @@ impl<K: Kind> LocalSocket<K> {
     }
 
     /// The flag by which the kernel tells how long a message was; streams have none.
+    #[inline]
     fn true_len() -> RecvFlags {
         if K::TYPE == SocketType::STREAM { RecvFlags::empty() } else { RecvFlags::TRUNC }
     }
@@ -255,6 +267,7 @@ impl<K: Kind> LocalSocket<K> {
     /// cut is no error: see [`Received`].
     #[doc(alias = "recvmsg")]
     #[doc(alias = "recvfrom")]
+    #[inline]
     pub fn receive_message(&self, message: &mut Incoming<'_>) -> Result<Received> {
         self.receive_message_as(message, Wait::Forever)
     }
@@ -264,6 +277,7 @@ impl<K: Kind> LocalSocket<K> {
     /// # Errors
     ///
     /// [`WouldBlock`](ErrorKind::WouldBlock) when there is none; otherwise as [`receive_message`](Self::receive_message).
+    #[inline]
     pub fn try_receive_message(&self, message: &mut Incoming<'_>) -> Result<Received> {
         self.receive_message_as(message, Wait::No)
     }
@@ -287,13 +301,26 @@ impl<K: Kind> LocalSocket<K> {
         self.receive_message_as(message, Wait::Interruptible)
     }
 
+    #[inline]
     pub(super) fn receive_message_as(&self, message: &mut Incoming<'_>, wait: Wait) -> Result<Received> {
         let flags = message.flags | Self::true_len();
-        let received = perform(self.as_fd(), PollFlags::IN, wait, |dont_wait| {
+        let whence = if K::TYPE == SocketType::DGRAM { Whence::Ask } else { Whence::Known };
+        let mut received = Received::nothing();
+        let result = perform(self.as_fd(), PollFlags::IN, wait, |dont_wait| {
             let flags = flags | if dont_wait { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
-            raw::receive(self.as_fd(), message, flags.bits().cast_signed())
+            raw::receive(self.as_fd(), message, flags.bits().cast_signed(), whence, &mut received)
         });
-        received.map_err(|errno| fault("recvmsg", errno))
+        result.map(|()| received).map_err(|errno| fault("recvmsg", errno))
+    }
+
+    /// Receives bytes of a stream, with which no descriptors are to come: how many, and whether some came all the same.
+    #[inline]
+    pub(super) fn receive_bytes(&self, bytes: &mut [u8], wait: Wait) -> Result<(usize, bool)> {
+        let result = perform(self.as_fd(), PollFlags::IN, wait, |dont_wait| {
+            let flags = if dont_wait { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
+            raw::receive_bytes(self.as_fd(), bytes, flags.bits().cast_signed())
+        });
+        result.map_err(|errno| fault("recvmsg", errno))
     }
 
     /// Lets the kernel tell with each message who [sent it](Received::credentials). The receiver asks for it, before messages
@@ -312,6 +339,17 @@ impl<K: Kind> LocalSocket<K> {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) before Linux 6.5.
+    ///
+    /// ```
+    /// use ipc_safe::socket::{Incoming, LocalStream};
+    ///
+    /// let (here, there) = LocalStream::pair()?;
+    /// if there.pass_pidfd(true).is_ok() {
+    ///     here.send("who is it?")?;
+    ///     assert!(there.receive_message(&mut Incoming::new(&mut [0; 16]))?.pidfd.is_some());
+    /// }
+    /// # Ok::<(), ipc_safe::Error>(())
+    /// ```
     #[doc(alias = "SO_PASSPIDFD")]
     pub fn pass_pidfd(&self, pass: bool) -> Result<()> {
         raw::set_pass_pidfd(self.as_fd(), pass).map_err(|errno| fault("setsockopt", errno))
@@ -376,6 +414,8 @@ impl<K: Kind> LocalSocket<K> {
     /// # Errors
     ///
     /// None that is to be expected.
+    ///
+    /// [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html)
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
         let how = match how {
             Shutdown::Read => rustix::net::Shutdown::Read,

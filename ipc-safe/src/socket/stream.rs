@@ -19,6 +19,18 @@ impl<K: Connected> LocalSocket<K> {
     /// [`NotFound`](crate::error::ErrorKind::NotFound) when there is no such path; [`Refused`](crate::error::ErrorKind::Refused) when nobody listens
     /// there, as at a path that was left behind; [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) without the right to write
     /// to the path.
+    ///
+    /// ```
+    /// use ipc_safe::socket::{LocalAddress, LocalSeqPacket, SeqPacketListener};
+    ///
+    /// let listener = SeqPacketListener::bind(&LocalAddress::UNNAMED)?; // the kernel chooses a name
+    /// let client = LocalSeqPacket::connect(&listener.local_address()?)?;
+    /// client.send("sent before it is accepted")?;
+    /// assert_eq!(listener.accept()?.receive(&mut [0; 64])?, 26);
+    /// # Ok::<(), ipc_safe::Error>(())
+    /// ```
+    ///
+    /// [connect(2)](https://man7.org/linux/man-pages/man2/connect.2.html)
     pub fn connect(address: &LocalAddress) -> Result<Self> {
         Self::connect_as(address, Wait::Forever)
     }

@@ -30,12 +30,35 @@
 //!
 //! # Death
 //!
-//! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is.
+//! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is. So is one of the C
+//! library, for programs that have it already: [`interop`].
 
+mod barrier;
+mod condvar;
+mod event_auto;
+mod event_manual;
+pub mod interop;
+mod locked;
 #[cfg(test)]
 pub(crate) mod models;
 mod mutex;
+mod once;
+mod ownership;
+mod robust_mutex;
+mod rwlock;
+mod semaphore;
+mod sequence_lock;
 mod word;
 
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::{Condvar, WaitGuard};
+pub use event_auto::AutoResetEvent;
+pub use event_manual::ManualResetEvent;
+pub use locked::{Locked, OwnerDied};
 pub use mutex::{Mutex, MutexGuard};
+pub use once::Once;
+pub use robust_mutex::{RobustMutex, RobustMutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{Semaphore, SemaphorePermit};
+pub use sequence_lock::{SequenceLock, SequenceLockGuard};
 pub(crate) use word::Word;

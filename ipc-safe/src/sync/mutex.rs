@@ -117,11 +117,6 @@ impl<T: ShmSafe> Mutex<T> {
             Err(errno) => Err(Error::new("lock", errno)),
         }
     }
-
-    /// The word, for a condition variable to let go of it and take it again.
-    pub(super) const fn word(&self) -> &AtomicU32 {
-        &self.word
-    }
 }
 
 /// Does not lock: the data is not shown.

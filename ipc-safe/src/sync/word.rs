@@ -32,6 +32,9 @@ pub(crate) trait Word: Sync {
     /// Wakes up to `count` sleepers.
     fn wake(&self, count: u32);
 
+    /// Wakes a sleeper, and tells whether there was one.
+    fn wake_one(&self) -> bool;
+
     /// Wakes all sleepers.
     fn wake_all(&self) {
         self.wake(i32::MAX.cast_unsigned());
@@ -106,6 +109,11 @@ impl Word for AtomicU32 {
     fn wake(&self, count: u32) {
         // Fails only in a sandbox that forbids the call, where nobody sleeps in the kernel either.
         let _ = futex::wake(self, SHARED, count);
+    }
+
+    #[inline]
+    fn wake_one(&self) -> bool {
+        futex::wake(self, SHARED, 1).is_ok_and(|woken| woken > 0)
     }
 }
 

@@ -1,10 +1,13 @@
 //! Coprocesses: what is said, and what may go wrong.
 
+use crate::filter;
+use crate::support::{eventually, fork};
 use crate::tools::{LONG, childless, fails, script, words};
 use ipc_safe::command::Coprocess;
 use ipc_safe::error::ErrorKind;
 use ipc_safe::process::{ChildStatus, is_alive};
 use ipc_safe::signal::BrokenPipe;
+use std::time::{Duration, Instant};
 
 /// R-PIPE-16
 #[test]
@@ -166,6 +169,47 @@ fn a_flood_is_an_error() {
         let mut frame = limited(3).frames().start(&mut words("cat")).unwrap();
         assert_eq!(frame.request("abc").unwrap(), b"abc");
         fails(frame.request("abcd"), ErrorKind::TooBig);
+    });
+}
+
+/// A message above the limit is an error again and again, whether all of it came or not: what follows is not taken for an answer.
+#[test]
+fn a_message_that_is_too_long_stays() {
+    childless(|| {
+        for length in [20, 100_000] {
+            let line = format!("read x; head -c {length} /dev/zero | tr '\\0' x; echo; while read x; do echo $x; done");
+            let mut child = Coprocess::options().limit(10).start(&mut script(&line)).unwrap();
+            fails(child.request_timeout("one", LONG), ErrorKind::TooBig);
+            fails(child.receive_timeout(LONG), ErrorKind::TooBig);
+            let error = fails(child.request_timeout("another", LONG), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("is still to come"), "{error}");
+            fails(child.try_receive(), ErrorKind::TooBig);
+        }
+    });
+}
+
+/// One that became another user's cannot be killed: it gets the end of its input, and dropping does not wait for ever.
+#[test]
+fn a_program_that_may_not_be_killed_holds_nobody_up() {
+    childless(|| {
+        fork(|| {
+            let mut cat = Coprocess::start(&mut words("cat")).unwrap();
+            assert_eq!(cat.request("there").unwrap(), b"there");
+            filter::install(&[libc::SYS_pidfd_send_signal], filter::Action::Fail(libc::EPERM));
+            let pid = cat.pid();
+            let start = Instant::now();
+            drop(cat);
+            assert!(!is_alive(pid) && start.elapsed() < Duration::from_secs(1));
+            // One that does not even read.
+            let sleep = Coprocess::start(&mut words("sleep 2")).unwrap();
+            let pid = sleep.pid();
+            let start = Instant::now();
+            drop(sleep);
+            assert!(start.elapsed() < Duration::from_millis(1900), "{:?}", start.elapsed());
+            eventually("it is reaped in the end", || !is_alive(pid));
+            0
+        })
+        .succeed();
     });
 }
 

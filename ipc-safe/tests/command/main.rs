@@ -15,9 +15,12 @@ mod signals;
 mod support;
 mod tools;
 
+mod any;
 mod coprocess;
 mod deadlines;
+mod events;
 mod faults;
 mod pipeline;
 mod popen;
 mod status;
+mod volume;

@@ -47,7 +47,10 @@ fn a_status_that_somebody_else_took_is_lost() {
         let mut pipeline = Pipeline::start([script("exit 1"), script("exit 2")]).unwrap();
         let first = pipeline.pids().next().unwrap();
         assert_eq!(Children::pid(first).wait().unwrap().status, ChildStatus::Exited(1));
+        assert!(pipeline.statuses().all(|status| status.is_none()));
         fails(pipeline.wait(), ErrorKind::NotFound);
+        let statuses: Vec<_> = pipeline.statuses().map(|status| status.unwrap().ok()).collect();
+        assert_eq!(statuses, [None, Some(ChildStatus::Exited(2))]);
     });
 }
 

@@ -16,7 +16,7 @@ const COPIES: &str = "IPC_SAFE_TEST_REFUSED_COPIES";
 
 /// Safe programs that would do harm are refused, in words that help; their twins run.
 ///
-/// R-SHM-04 R-SHM-12 R-SEM-09 R-MSG-02
+/// R-SHM-04 R-SHM-12 R-SEM-09 R-MSG-02 R-PIPE-01 R-FIFO-08 R-SOCK-21
 #[test]
 fn misuse_does_not_compile_and_its_twin_runs() {
     let cases = trybuild::TestCases::new();

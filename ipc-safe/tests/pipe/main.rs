@@ -26,6 +26,7 @@ mod fifo_owned;
 mod interrupted;
 mod packets;
 mod reactors;
+mod replaced;
 mod standard;
 mod transfer;
 mod unwaiting;

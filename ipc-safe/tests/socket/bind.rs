@@ -260,11 +260,16 @@ fn only_the_own_name_is_taken_away() {
         let listener = StreamListener::bind(&address).unwrap();
         // A forked child's copy does nothing.
         let mut listener = Some(listener);
+        let mut second = Some(StreamListener::bind(&path_in(&folder, "second")).unwrap());
         fork(|| {
             drop(listener.take());
+            let rejected = second.take().unwrap().unlink().unwrap_err();
+            assert_eq!(rejected.error().kind(), ErrorKind::InvalidInput);
             0
         })
         .succeed();
+        assert_eq!(names(&folder).len(), 2);
+        drop(second.take());
         assert_eq!(names(&folder), ["service"]);
         // Somebody else has the name by now.
         std::fs::remove_file(address.as_path().unwrap()).unwrap();
@@ -273,13 +278,49 @@ fn only_the_own_name_is_taken_away() {
         assert_eq!(names(&folder), ["service"]);
         let third = StreamListener::bind(&path_in(&folder, "third")).unwrap();
         std::fs::rename(folder.path().join("third"), address.as_path().unwrap()).unwrap();
-        fails(other.unlink(), ErrorKind::NotFound, libc::ENOENT);
+        let rejected = other.unlink().unwrap_err();
+        assert_eq!(rejected.error().kind(), ErrorKind::NotFound);
+        assert!(rejected.into_inner().try_accept().unwrap_err().is_would_block(), "it still listens");
         fails(third.unlink(), ErrorKind::NotFound, libc::ENOENT);
         assert_eq!(names(&folder), ["service"]);
         // Gone already: nothing to say.
         let gone = StreamListener::bind(&path_in(&folder, "gone")).unwrap();
         std::fs::remove_file(folder.path().join("gone")).unwrap();
         drop(gone);
+    });
+}
+
+/// R-SOCK-23: while somebody else puts sockets of its own in the place of ours, no guard takes away one of those.
+#[test]
+fn a_guard_never_takes_away_what_somebody_else_put_there() {
+    alone(|| {
+        const ROUNDS: usize = 5_000;
+        let folder = folder();
+        let address = path_in(&folder, "service");
+        let (path, theirs) = (address.as_path().unwrap(), path_in(&folder, "theirs"));
+        let inode = |path: &Path| std::fs::symlink_metadata(path).ok().map(|status| status.ino());
+        let other = fork(|| {
+            for round in 0..ROUNDS {
+                let theirs = theirs.as_path().unwrap();
+                let made = UnixListener::bind(theirs).unwrap();
+                let number = inode(theirs);
+                std::fs::rename(theirs, path).unwrap();
+                // It may be away for a moment: whoever looks at it puts it back.
+                eventually(&format!("the socket is there in round {round}"), || inode(path) == number);
+                eventually("the socket can be removed", || std::fs::remove_file(path).is_ok());
+                drop(made);
+            }
+            0
+        });
+        let stat = format!("/proc/{}/stat", other.pid());
+        let (mut tried, mut bound) = (0, 0);
+        while tried % 64 != 0 || !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
+            tried += 1;
+            bound += usize::from(StreamListener::bind(&address).is_ok());
+        }
+        other.succeed();
+        assert!(bound > 0);
+        assert!(names(&folder).is_empty(), "{:?}", names(&folder));
     });
 }
 

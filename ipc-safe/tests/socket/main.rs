@@ -12,6 +12,7 @@ mod ancillary;
 mod bind;
 mod connect;
 mod convert;
+mod each;
 mod events;
 mod flood;
 mod frames;

@@ -72,6 +72,12 @@ pub fn fork(body: impl FnOnce() -> i32) -> Forked {
 }
 
 impl Forked {
+    /// A child that was made in another way.
+    #[must_use]
+    pub fn adopt(pid: i32) -> Self {
+        Self { pid }
+    }
+
     /// The process id.
     #[must_use]
     pub fn pid(&self) -> i32 {

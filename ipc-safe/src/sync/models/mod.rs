@@ -1,6 +1,11 @@
 //! Models: every interleaving of a few threads on the algorithms, up to a bound on preemptions, by loom.
 
+mod barrier;
+mod condvar;
+mod event;
 mod mutex;
+mod rwlock;
+mod semaphore;
 
 use super::word::Word;
 use crate::error::Errno;
@@ -13,20 +18,44 @@ use loom::sync::{Condvar, Mutex};
 /// lock that wakers take, as the kernel does it.
 pub(crate) struct ModelWord {
     value: AtomicU32,
-    /// How many sleep, and how many of them were woken.
     queue: Mutex<Queue>,
     woken: Condvar,
 }
 
+/// Sleepers are woken in the order in which they came: a wake-up is for one that sleeps already, and no later one gets it.
 #[derive(Default)]
 struct Queue {
-    asleep: u32,
-    awake: u32,
+    /// How many have come so far.
+    come: u32,
+    /// How many of them, the first ones, were woken.
+    woken: u32,
+}
+
+impl Queue {
+    fn asleep(&self) -> u32 {
+        self.come - self.woken
+    }
 }
 
 impl ModelWord {
     pub(crate) fn new(value: u32) -> Self {
         Self { value: AtomicU32::new(value), queue: Mutex::new(Queue::default()), woken: Condvar::new() }
+    }
+
+    /// Wakes so many sleepers, or as many as there are.
+    fn wake_up_to(&self, count: u32) -> u32 {
+        let mut queue = self.queue.lock().unwrap();
+        let woken = queue.asleep().min(count);
+        queue.woken += woken;
+        if woken > 0 {
+            self.woken.notify_all();
+        }
+        woken
+    }
+
+    /// How many sleep on it.
+    pub(crate) fn asleep(&self) -> u32 {
+        self.queue.lock().unwrap().asleep()
     }
 }
 
@@ -69,28 +98,31 @@ impl Word for ModelWord {
             Wait::Until(_) => return Err(Errno::TIMEDOUT),
             Wait::Forever | Wait::Interruptible => {}
         }
-        queue.asleep += 1;
-        while queue.awake == 0 {
+        queue.come += 1;
+        let number = queue.come;
+        while queue.woken < number {
             queue = self.woken.wait(queue).unwrap();
         }
-        queue.awake -= 1;
         Ok(())
     }
 
     fn wake(&self, count: u32) {
-        let mut queue = self.queue.lock().unwrap();
-        let woken = queue.asleep.min(count);
-        queue.asleep -= woken;
-        queue.awake += woken;
-        if woken > 0 {
-            self.woken.notify_all();
-        }
+        self.wake_up_to(count);
+    }
+
+    fn wake_one(&self) -> bool {
+        self.wake_up_to(1) == 1
     }
 }
 
-/// Runs `threads` bodies in every interleaving, up to three preemptions, which find what errors there are in practice.
+/// Runs `body` in every interleaving of its threads, up to three preemptions, which find what errors there are in practice.
 pub(crate) fn explore(body: impl Fn() + Sync + Send + 'static) {
+    explore_up_to(3, body);
+}
+
+/// The same with another number of preemptions, where three take minutes.
+pub(crate) fn explore_up_to(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(preemptions);
     model.check(body);
 }
