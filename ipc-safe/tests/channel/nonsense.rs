@@ -153,7 +153,7 @@ fn nonsense_is_for_good() {
     let error = receiver.receive(&mut message).unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string()),
-        (ErrorKind::Corrupt, "receive: the other side wrote nonsense".into())
+        (ErrorKind::Corrupt, "receive: somebody wrote nonsense into the shared memory".into())
     );
     memory.bytes().store(TAIL, &0_u32).unwrap();
     assert_eq!(receiver.try_peek().unwrap_err().kind(), ErrorKind::Corrupt);
