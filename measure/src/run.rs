@@ -53,7 +53,12 @@ impl std::fmt::Display for Stopped {
 /// # Errors
 ///
 /// [`Stopped`] when `stop` said so; what keeps everything from being measured.
-pub fn run(rows: &[Row], effort: Effort, progress: &mut dyn FnMut(Step<'_>), stop: &dyn Fn() -> bool) -> Result<Report> {
+pub fn run(
+    rows: &[Row],
+    effort: Effort,
+    progress: &mut dyn FnMut(Step<'_>),
+    stop: &dyn Fn() -> bool,
+) -> Result<Report> {
     let processors = Processors::choose()?;
     let machine = Machine::here();
     let (before, start) = (Ticks::now(), Instant::now());
