@@ -211,7 +211,7 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
         Ok(sent)
     }
 
-    /// Makes room for a message: where its bytes go, and the size of its record, which is written but for the bytes.
+    /// Makes room for a message: where its record goes, and the size of it.
     #[inline]
     fn place(&mut self, call: &'static str, len: usize, wait: Wait) -> Result<(u32, u32)> {
         self.end.check(call)?;
@@ -229,14 +229,15 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
             self.end.bytes().store(self.ring.offset() as usize, &SKIP)?;
             self.ring.advance(skipped);
         }
-        // Exact: `size` has compared it with a smaller number.
-        self.end.bytes().store(self.ring.offset() as usize, &(len as u32))?;
-        Ok((self.ring.offset() + PREFIX, size))
+        Ok((self.ring.offset(), size))
     }
 
+    /// Writes a record.
     #[inline]
     fn write(&self, offset: u32, message: &[u8]) -> Result<()> {
-        self.end.bytes().write(offset as usize, message)
+        // Exact: `record::size` has compared the length with a smaller number.
+        self.end.bytes().store(offset as usize, &(message.len() as u32))?;
+        self.end.bytes().write((offset + PREFIX) as usize, message)
     }
 
     #[cold]
@@ -246,11 +247,13 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
     }
 
     /// The bytes of a reserved message.
+    #[inline]
     pub(super) fn reserved(&self, offset: u32, len: usize) -> SharedBytes<'_> {
-        self.end.bytes().slice(offset as usize..offset as usize + len).expect("the record lies in the ring")
+        self.end.bytes().part((offset + PREFIX) as usize, len).expect("the record lies in the ring")
     }
 
-    /// Sends what was reserved, of which `len` bytes are the message: not more than were reserved.
+    /// Sends what was reserved in this process, of which `len` bytes are the message: not more than were reserved.
+    #[inline]
     pub(super) fn commit(&mut self, len: usize) {
         if !self.end.is_ours() {
             return;
