@@ -6,6 +6,7 @@
 //! | what goes through | ends | made by |
 //! |---|---|---|
 //! | messages of any length, with their borders | [`Sender`], [`Receiver`] | [`Channel`], [`pair`] |
+//! | the same from several senders | [`SharedSender`]s, [`Receiver`] | [`Channel<_, SharedMessages>`](SharedMessages) |
 //! | values of one type, the fastest | [`TypedSender`], [`TypedReceiver`] | [`Channel<_, Values<P>>`](Values), [`typed_pair`] |
 //!
 //! ```
@@ -56,7 +57,7 @@
 //!   again; of a [`Batch`] or [`Drain`], all that it had taken.
 //! - **The other side learns of it.** A wait looks every tenth of a second whether the process at the other end lives, and ends with
 //!   [`Closed`](crate::error::ErrorKind::Closed) when it does not, after all that it sent was received; calls that only try look as
-//!   often. While there are messages, or room, nobody asks.
+//!   often. While there are messages, or room, nobody asks. The same look makes up for a wake-up that a process did not live to give.
 //! - **The end can be taken** by another process, which opens the channel: [`Channel::sender`] goes on after the last message that was
 //!   sent, and the other side goes on as if nothing had been. So it is when an end was dropped.
 //!
@@ -109,7 +110,9 @@ mod receiver;
 mod record;
 mod reservation;
 mod ring;
+mod seats;
 mod sender;
+mod shared_sender;
 mod typed_receiver;
 mod typed_sender;
 mod waiting;
@@ -118,11 +121,12 @@ pub use batch::Batch;
 pub use bells::Bells;
 pub use channel::Channel;
 pub use drain::Drain;
-pub use format::{Format, Messages, Values};
+pub use format::{Format, Messages, SharedMessages, Values};
 pub use peeked::Peeked;
 pub use receiver::Receiver;
 pub use reservation::Reservation;
 pub use sender::Sender;
+pub use shared_sender::SharedSender;
 pub use typed_receiver::TypedReceiver;
 pub use typed_sender::TypedSender;
 pub use waiting::Waiting;

@@ -8,7 +8,7 @@ use super::record::{self, PREFIX, SKIP};
 use super::reservation::Reservation;
 use super::ring::{Geometry, Writing};
 use super::waiting::Fault;
-use crate::error::{Errno, Error, Rejected, Result};
+use crate::error::{Rejected, Result};
 use crate::process::Pid;
 use crate::shared::{ReadWrite, Region, SharedBytes};
 use crate::wait::Wait;
@@ -216,7 +216,7 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
     fn place(&mut self, call: &'static str, len: usize, wait: Wait) -> Result<(u32, u32)> {
         self.end.check(call)?;
         let geometry = self.ring.geometry();
-        let Some(size) = record::size(len, geometry) else { return Err(self.too_big(call, len)) };
+        let Some(size) = record::size(len, geometry) else { return Err(record::too_big(call, len, geometry)) };
         if self.end.peer_left() {
             return Err(self.end.fault(call, Fault::Closed));
         }
@@ -238,12 +238,6 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
         // Exact: `record::size` has compared the length with a smaller number.
         self.end.bytes().store(offset as usize, &(message.len() as u32))?;
         self.end.bytes().write((offset + PREFIX) as usize, message)
-    }
-
-    #[cold]
-    fn too_big(&self, call: &'static str, len: usize) -> Error {
-        let reason = format!("a message in this ring has at most {} bytes", self.max_len());
-        Error::new(call, Errno::TOOBIG).without_errno().about(format!("{len} bytes")).because(reason)
     }
 
     /// The bytes of a reserved message.
@@ -307,7 +301,7 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
     pub fn arm(&mut self, len: usize) -> Result<bool> {
         self.end.check("arm")?;
         let geometry = self.ring.geometry();
-        let Some(size) = record::size(len, geometry) else { return Err(self.too_big("arm", len)) };
+        let Some(size) = record::size(len, geometry) else { return Err(record::too_big("arm", len, geometry)) };
         let rest = geometry.capacity - self.ring.offset();
         let wanted = if size <= rest { size } else { size + rest };
         self.end.arm_for(&mut self.ring, wanted, "arm")

@@ -179,7 +179,7 @@ fn a_key_finds_the_channel() {
 /// What is not a channel, or not this one, is refused in words, and handed back.
 #[test]
 fn a_stranger_is_refused() {
-    let memory = || SharedMemory::new(4096 + 640).unwrap();
+    let memory = || SharedMemory::new(4096 + 1792).unwrap();
     let rejected = Channel::<_, Messages>::open(memory(), SHORT).unwrap_err();
     assert_eq!(rejected.error().kind(), ErrorKind::NotInitialised);
     let values = Channel::<_, Values<u64>>::create(memory()).unwrap().into_region();
@@ -188,7 +188,7 @@ fn a_stranger_is_refused() {
     let rejected = Channel::<_, Values<u32>>::open(rejected.into_inner(), SHORT).unwrap_err();
     let text = "Channel::open: the channel there is for values of 8 bytes, not for values of 4 bytes";
     assert_eq!(rejected.to_string(), text);
-    let segment = Segment::private(8192 + 640).unwrap();
+    let segment = Segment::private(8192 + 1792).unwrap();
     let channel = Channel::<_, Messages>::create(segment.attach().unwrap()).unwrap().into_region();
     channel.bytes().store(64, &4096_u32).unwrap();
     let rejected = Channel::<_, Messages>::open(channel, SHORT).unwrap_err();
