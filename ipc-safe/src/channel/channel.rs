@@ -25,6 +25,7 @@ use std::time::Duration;
 /// | any [`Region`] | [`create`](Self::create) | [`open`](Self::open) |
 /// | anonymous | [`anonymous`](Self::anonymous) | forked children, which inherit it |
 /// | a memfd | [`memfd`](Self::memfd) | [`from_memfd`](Self::from_memfd), with a descriptor that was inherited or sent |
+/// | a memfd | [`Offer`](super::Offer) | [`connect`](Self::connect), with the address of a local socket |
 /// | a segment | [`keyed`](Self::keyed) | [`from_key`](Self::from_key) |
 ///
 /// ```

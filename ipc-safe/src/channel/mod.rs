@@ -104,6 +104,7 @@ mod format;
 mod header;
 #[cfg(test)]
 mod models;
+mod offer;
 mod peeked;
 mod raw;
 mod receiver;
@@ -122,6 +123,7 @@ pub use bells::Bells;
 pub use channel::Channel;
 pub use drain::Drain;
 pub use format::{Format, Messages, SharedMessages, Values};
+pub use offer::Offer;
 pub use peeked::Peeked;
 pub use receiver::Receiver;
 pub use reservation::Reservation;
