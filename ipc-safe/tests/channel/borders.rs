@@ -193,10 +193,11 @@ fn a_region_has_the_largest_ring_that_fits() {
     assert_eq!(capacity(len + 1023), 1024);
     assert_eq!(capacity(len + 1024), 2048);
     let rejected = Channel::<_, Messages>::create(SharedMemory::new(len - 1024 + 63).unwrap()).unwrap_err();
-    let text = "Channel::create: the region has 703 bytes, of which 640 are not for the ring; the ring needs 64 bytes";
+    let text =
+        "Channel::create: the region has 1855 bytes, of which 1792 are not for the ring; the ring needs 64 bytes";
     assert_eq!(rejected.to_string(), text);
-    assert_eq!(rejected.into_inner().len(), 703);
-    assert!(Channel::<_, Values<[u8; 100]>>::create(SharedMemory::new(700).unwrap()).is_err());
+    assert_eq!(rejected.into_inner().len(), 1855);
+    assert!(Channel::<_, Values<[u8; 100]>>::create(SharedMemory::new(1800).unwrap()).is_err());
     assert_eq!(Channel::<SharedMemory>::region_len((1 << 30) + 1), None);
     assert_eq!(Channel::<SharedMemory, Values<u64>>::region_len(usize::MAX), None);
 }

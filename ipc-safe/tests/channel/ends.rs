@@ -1,9 +1,10 @@
 //! Who has an end: claims, taking over, forks, and how the two sides find each other.
 
 use crate::support::{fork, watchdog};
-use ipc_safe::channel::{self, Channel, Messages, Values};
+use ipc_safe::channel::{self, Bells, Channel, Messages, Offer, Values};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::memory::{FixedMemfd, SharedMemory};
+use ipc_safe::socket::{Credentials, LocalAddress, SeqPacketListener};
 use ipc_safe::sysv::{Key, Segment};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
@@ -176,10 +177,53 @@ fn a_key_finds_the_channel() {
     segment.remove().unwrap();
 }
 
+/// By name, a path or an abstract one: who connects is handed the memory and the bells, if it is welcome.
+#[test]
+fn a_name_finds_the_channel() {
+    let _watchdog = watchdog();
+    let folder = tempfile::tempdir().unwrap();
+    let path = LocalAddress::path(folder.path().join("channel")).unwrap();
+    let name = LocalAddress::abstract_name(format!("ipc-safe-test-{}", std::process::id())).unwrap();
+    for (address, bells) in [(path, false), (name, true)] {
+        let long = Duration::from_secs(20);
+        let nobody = Channel::<_, Messages>::connect(&address, SHORT).unwrap_err();
+        assert!(matches!(nobody.kind(), ErrorKind::NotFound | ErrorKind::Refused), "{nobody:?}");
+        let (memfd, channel) = Channel::<_, Messages>::memfd(4096).unwrap();
+        let mut offer = Offer::new(&address, memfd).unwrap();
+        if bells {
+            offer = offer.with_bells(Bells::new().unwrap());
+        }
+        let child = fork(|| {
+            let error = Channel::<_, Messages>::connect(&address, long).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
+            let mut sender = Channel::<_, Messages>::connect(&address, long).unwrap().sender().unwrap();
+            assert_eq!(sender.bell().is_some(), bells);
+            sender.send(b"found").unwrap();
+            0
+        });
+        let is_child = |who: &Credentials| who.pid.is_some_and(|pid| pid.as_raw_nonzero().get() == child.pid());
+        assert!(!offer.hand_over(|who| !is_child(who)).unwrap());
+        assert!(offer.hand_over_timeout(long, is_child).unwrap());
+        assert!(offer.try_hand_over(|_| true).unwrap_err().is_would_block());
+        let mut receiver = channel.receiver().unwrap();
+        assert_eq!(receiver.peek().unwrap().bytes().to_vec(), b"found");
+        child.succeed();
+        assert_eq!(offer.path().is_some(), !bells);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Somebody else listens there.
+    let address = LocalAddress::path(folder.path().join("other")).unwrap();
+    let listener = SeqPacketListener::bind(&address).unwrap();
+    let other = std::thread::spawn(move || listener.accept().unwrap().send("who are you?").map(drop));
+    let error = Channel::<_, Messages>::connect(&address, Duration::from_secs(20)).unwrap_err();
+    assert_eq!(error.to_string(), "Channel::connect: what is at that address offers no channel");
+    other.join().unwrap().unwrap();
+}
+
 /// What is not a channel, or not this one, is refused in words, and handed back.
 #[test]
 fn a_stranger_is_refused() {
-    let memory = || SharedMemory::new(4096 + 640).unwrap();
+    let memory = || SharedMemory::new(4096 + 1792).unwrap();
     let rejected = Channel::<_, Messages>::open(memory(), SHORT).unwrap_err();
     assert_eq!(rejected.error().kind(), ErrorKind::NotInitialised);
     let values = Channel::<_, Values<u64>>::create(memory()).unwrap().into_region();
@@ -188,7 +232,7 @@ fn a_stranger_is_refused() {
     let rejected = Channel::<_, Values<u32>>::open(rejected.into_inner(), SHORT).unwrap_err();
     let text = "Channel::open: the channel there is for values of 8 bytes, not for values of 4 bytes";
     assert_eq!(rejected.to_string(), text);
-    let segment = Segment::private(8192 + 640).unwrap();
+    let segment = Segment::private(8192 + 1792).unwrap();
     let channel = Channel::<_, Messages>::create(segment.attach().unwrap()).unwrap().into_region();
     channel.bytes().store(64, &4096_u32).unwrap();
     let rejected = Channel::<_, Messages>::open(channel, SHORT).unwrap_err();

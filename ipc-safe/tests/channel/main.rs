@@ -10,6 +10,7 @@ mod ends;
 mod kills;
 mod model;
 mod nonsense;
+mod shared;
 #[path = "../support/mod.rs"]
 mod support;
 mod waits;

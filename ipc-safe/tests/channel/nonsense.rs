@@ -1,17 +1,17 @@
 //! A foe on the other side, who writes anything anywhere at any time: errors, waits and garbage, never harm.
 
 use crate::support::{fork, watchdog};
-use ipc_safe::channel::{Bells, Channel, Messages, Values};
+use ipc_safe::channel::{Bells, Channel, Messages, SharedMessages, Values};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::memory::SharedMemory;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-const LEN: usize = 640 + 1024;
+const LEN: usize = RING + 1024;
 const SHORT: Duration = Duration::from_micros(300);
 const TAIL: usize = 128;
 const HEAD: usize = 256;
-const RING: usize = 640;
+const RING: usize = 1792;
 
 /// Numbers that look random, the same in every run.
 fn random(state: &mut u64) -> u64 {
@@ -105,6 +105,14 @@ fn survive(only: std::ops::Range<usize>, time: Duration) {
                     }
                 }
                 let _ = (receiver.arm(), receiver.peer());
+            }
+        }
+        let Ok(channel) = Channel::<_, SharedMessages>::create(memfd.map().unwrap()) else { continue };
+        if let Ok(mut sender) = channel.sender() {
+            for len in 0..20 {
+                sender.try_send(&[len; 60]).map_or_else(&mut look, |()| fine += 1);
+                sender.send_timeout(&[len; 60], SHORT).map_or_else(&mut look, |()| fine += 1);
+                sender.try_send_many(&[[1; 20]; 5]).map_or_else(&mut look, |_| fine += 1);
             }
         }
         let Ok(channel) = Channel::<_, Values<[u8; 24]>>::create(memfd.map().unwrap()) else { continue };
