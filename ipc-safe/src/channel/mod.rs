@@ -10,6 +10,8 @@ mod drain;
 mod end;
 mod format;
 mod header;
+#[cfg(test)]
+mod models;
 mod peeked;
 mod raw;
 mod receiver;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// So many processes are killed in each test.
 fn rounds() -> u64 {
-    std::env::var("IPC_SAFE_ROUNDS").map_or(150, |rounds| rounds.parse().expect("a number"))
+    std::env::var("IPC_SAFE_KILLS").map_or(150, |rounds| rounds.parse().expect("a number"))
 }
 
 /// A time after which to kill, different in each round: from none to a millisecond or so.
