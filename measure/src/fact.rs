@@ -1,5 +1,6 @@
 //! What was measured, in a form that can be stored.
 
+use crate::chart;
 use crate::machine::Machine;
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +116,28 @@ impl Report {
     #[must_use]
     pub fn numbers(&self, wanted: impl Fn(&About) -> bool) -> Option<Numbers> {
         self.outcomes.iter().find(|outcome| wanted(&outcome.about))?.best
+    }
+
+    /// Those rows of a group that have numbers, as bars of a picture, by mechanism.
+    #[must_use]
+    pub fn bars(
+        &self,
+        (group, bytes, place): (Group, usize, Place),
+        value: impl Fn(&Numbers) -> Option<f64>,
+    ) -> Vec<chart::Group> {
+        let mut groups: Vec<chart::Group> = Vec::new();
+        for Outcome { about, best, .. } in &self.outcomes {
+            if (about.group, about.bytes, about.place) != (group, bytes, place) || about.author == Author::Control {
+                continue;
+            }
+            let Some(value) = best.as_ref().and_then(&value) else { continue };
+            let bar = chart::Bar { label: about.by.clone(), author: about.author, value };
+            match groups.iter_mut().find(|group| group.name == about.mechanism) {
+                Some(group) => group.bars.push(bar),
+                None => groups.push(chart::Group { name: about.mechanism.clone(), bars: vec![bar] }),
+            }
+        }
+        groups
     }
 
     /// The median of a row by that of the C side of the same mechanism.

@@ -115,9 +115,7 @@ impl<'r> Ready<'r> {
             (Objects::Between(pair, false), End::Near) => pair.measure(&self.agreement, self.plan).map(Some),
             (Objects::Between(pair, false), End::Far) => pair.answer(&self.agreement, self.plan).map(|()| None),
             (Objects::Between(pair, true), _) => self.in_threads(&**pair).map(Some),
-            (Objects::Alone(create, operations), _) => {
-                repeat(&mut *create()?, self.plan.time, *operations).map(Some)
-            }
+            (Objects::Alone(create, operations), _) => repeat(&mut *create()?, self.plan.time, *operations).map(Some),
         }
     }
 
