@@ -59,6 +59,15 @@ pub struct About {
     pub by: String,
 }
 
+impl About {
+    /// Whether the two do the same in the same place.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        (self.group, self.bytes, self.place, &*self.mechanism)
+            == (other.group, other.bytes, other.place, &*other.mechanism)
+    }
+}
+
 /// What one pass, or the best one, measured, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Numbers {
@@ -140,16 +149,10 @@ impl Report {
         groups
     }
 
-    /// The median of a row by that of the C side of the same mechanism.
+    /// The numbers of the C side beside a row.
     #[must_use]
-    pub fn ratio(&self, outcome: &Outcome) -> Option<f64> {
-        let about = &outcome.about;
-        let raw = self.numbers(|other| {
-            other.author == Author::Raw
-                && other.mechanism == about.mechanism
-                && (other.group, other.bytes, other.place) == (about.group, about.bytes, about.place)
-        });
-        Some(outcome.best?.p50 / raw?.p50)
+    pub fn raw_of(&self, about: &About) -> Option<Numbers> {
+        self.numbers(|other| other.author == Author::Raw && other.is_beside(about))
     }
 }
 

@@ -5,13 +5,13 @@
 
 use super::peer;
 use crate::raw::ring::slots;
-use ipc_measure::ours::name;
-use ipc_measure::{Channel, Ends, Fault, Place, Result, Row, Seat};
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
+use ipc_measure::ours::name;
+use ipc_measure::{Channel, Ends, Fault, Place, Result, Row, Seat};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
