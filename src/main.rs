@@ -2,6 +2,7 @@
 //! objects. One module a subcommand; what they share stands beside them.
 #![deny(unsafe_code)]
 
+mod bench;
 mod failure;
 mod inventory;
 mod kind;
@@ -37,6 +38,7 @@ struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   ipc tour                       send this program through every mechanism and compare
+  ipc bench --html page.html     measure every mechanism on this machine, draw charts
   ipc list                       all queues, semaphore sets, segments and POSIX objects
   ipc show segment 3             all about a segment, and who has it attached
   ipc remove --orphans --dry-run say what dead processes left behind
@@ -51,6 +53,7 @@ See sysvipc(7), ipcs(1), ipcrm(1), ipcmk(1), lsipc(1).";
 #[derive(Debug, Subcommand)]
 enum Command {
     Tour(tour::Arguments),
+    Bench(bench::Arguments),
     List(list::Arguments),
     Show(show::Arguments),
     Make(make::Arguments),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
     };
     let result = match command {
         Command::Tour(arguments) => tour::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::Make(arguments) => make::run(&arguments),

@@ -1,54 +1,19 @@
 //! Locks that nobody else wants: one lock and unlock.
 
 use crate::raw::memory::Memory;
+use ipc_measure::ours::name;
 use ipc_measure::{Author, Repeated, Result, Row};
-use ipc_safe::memory::{MapOptions, SharedMemory};
-use ipc_safe::shared::{ShmSafe, Shared};
-use ipc_safe::sync::{Mutex, RobustMutex};
 use raw_sync::locks::LockInit;
 use std::hint::black_box;
 use std::io;
-use std::sync::atomic::AtomicU64;
-
-const PLAIN: &str = "mutex";
-const ROBUST: &str = "robust mutex";
 
 pub(crate) fn rows() -> Vec<Row> {
-    let ours = (Author::Ours, "ipc-safe");
-    let mut rows = vec![
-        Row::alone(ours, PLAIN, 0, 1.0, plain),
-        Row::alone(ours, ROBUST, 0, 1.0, robust),
-        Row::alone((Author::Peer, "raw_sync"), PLAIN, 0, 1.0, raw_sync_mutex),
-    ];
+    let mut rows = vec![Row::alone((Author::Peer, "raw_sync"), name::MUTEX, 0, 1.0, raw_sync_mutex)];
     for by in [(Author::Raw, "glibc"), (Author::Control, "glibc again")] {
-        rows.push(Row::alone(by, PLAIN, 0, 1.0, || pthread(libc::PTHREAD_MUTEX_STALLED)));
-        rows.push(Row::alone(by, ROBUST, 0, 1.0, || pthread(libc::PTHREAD_MUTEX_ROBUST)));
+        rows.push(Row::alone(by, name::MUTEX, 0, 1.0, || pthread(libc::PTHREAD_MUTEX_STALLED)));
+        rows.push(Row::alone(by, name::ROBUST_MUTEX, 0, 1.0, || pthread(libc::PTHREAD_MUTEX_ROBUST)));
     }
     rows
-}
-
-fn shared<T: ShmSafe>() -> Result<Shared<T, SharedMemory>> {
-    Ok(Shared::bare(MapOptions::new().shared(4096)?).map_err(ipc_safe::Error::from)?)
-}
-
-fn plain() -> Result<Repeated> {
-    let mutex = shared::<Mutex<AtomicU64>>()?;
-    Ok(Box::new(move |count| {
-        for _ in 0..count {
-            drop(black_box(mutex.lock()));
-        }
-        Ok(())
-    }))
-}
-
-fn robust() -> Result<Repeated> {
-    let mutex = shared::<RobustMutex<AtomicU64>>()?;
-    Ok(Box::new(move |count| {
-        for _ in 0..count {
-            drop(black_box(mutex.lock()?));
-        }
-        Ok(())
-    }))
 }
 
 fn raw_sync_mutex() -> Result<Repeated> {

@@ -6,6 +6,7 @@
 mod locks;
 mod peers;
 mod raw;
+mod render;
 mod streams;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,7 @@ struct Arguments {
 enum Command {
     /// Measure, and print the record
     Measure(Measure),
+    Render(render::Render),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +49,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result {
     match Arguments::parse().command {
         Command::Measure(arguments) => arguments.run(),
+        Command::Render(arguments) => arguments.run(),
     }
 }
 
@@ -60,8 +63,8 @@ impl Measure {
         rows.retain(|row| self.wants(row));
         let mut effort = if self.quick { Effort::QUICK } else { Effort::FULL };
         effort.passes = self.passes.unwrap_or(effort.passes);
-        let report =
-            ipc_measure::run(&rows, effort, &mut say, &|| stop.load(Ordering::Relaxed)).map_err(|fault| fault as Box<dyn Error>)?;
+        let report = ipc_measure::run(&rows, effort, &mut say, &|| stop.load(Ordering::Relaxed))
+            .map_err(|fault| fault as Box<dyn Error>)?;
         println!("{}", serde_json::to_string_pretty(&report)?);
         Ok(())
     }

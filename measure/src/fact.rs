@@ -1,5 +1,6 @@
 //! What was measured, in a form that can be stored.
 
+use crate::chart;
 use crate::machine::Machine;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,15 @@ pub struct About {
     pub author: Author,
     /// Its name.
     pub by: String,
+}
+
+impl About {
+    /// Whether the two do the same in the same place.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        (self.group, self.bytes, self.place, &*self.mechanism)
+            == (other.group, other.bytes, other.place, &*other.mechanism)
+    }
 }
 
 /// What one pass, or the best one, measured, in nanoseconds.
@@ -117,16 +127,32 @@ impl Report {
         self.outcomes.iter().find(|outcome| wanted(&outcome.about))?.best
     }
 
-    /// The median of a row by that of the C side of the same mechanism.
+    /// Those rows of a group that have numbers, as bars of a picture, by mechanism.
     #[must_use]
-    pub fn ratio(&self, outcome: &Outcome) -> Option<f64> {
-        let about = &outcome.about;
-        let raw = self.numbers(|other| {
-            other.author == Author::Raw
-                && other.mechanism == about.mechanism
-                && (other.group, other.bytes, other.place) == (about.group, about.bytes, about.place)
-        });
-        Some(outcome.best?.p50 / raw?.p50)
+    pub fn bars(
+        &self,
+        (group, bytes, place): (Group, usize, Place),
+        value: impl Fn(&Numbers) -> Option<f64>,
+    ) -> Vec<chart::Group> {
+        let mut groups: Vec<chart::Group> = Vec::new();
+        for Outcome { about, best, .. } in &self.outcomes {
+            if (about.group, about.bytes, about.place) != (group, bytes, place) || about.author == Author::Control {
+                continue;
+            }
+            let Some(value) = best.as_ref().and_then(&value) else { continue };
+            let bar = chart::Bar { label: about.by.clone(), author: about.author, value };
+            match groups.iter_mut().find(|group| group.name == about.mechanism) {
+                Some(group) => group.bars.push(bar),
+                None => groups.push(chart::Group { name: about.mechanism.clone(), bars: vec![bar] }),
+            }
+        }
+        groups
+    }
+
+    /// The numbers of the C side beside a row.
+    #[must_use]
+    pub fn raw_of(&self, about: &About) -> Option<Numbers> {
+        self.numbers(|other| other.author == Author::Raw && other.is_beside(about))
     }
 }
 

@@ -1,6 +1,6 @@
 //! All rows, pass by pass.
 
-use crate::fact::{Author, Group, Numbers, Outcome, Place, Report};
+use crate::fact::{Numbers, Outcome, Report};
 use crate::machine::{Machine, Ticks};
 use crate::mechanism::Result;
 use crate::processors::Processors;
@@ -63,8 +63,7 @@ pub fn run(
     let machine = Machine::here();
     let (before, start) = (Ticks::now(), Instant::now());
     let mut entries: Vec<_> = rows.iter().filter(|row| processors.has(row.about.place)).map(Entry::new).collect();
-    // The rows of one mechanism follow each other: they are compared, and meet the same neighbours.
-    entries.sort_by(|one, other| key(one).cmp(&key(other)));
+    sort(&mut entries);
     let turns = entries.len();
     for pass in 0..effort.passes as usize {
         for turn in 0..turns {
@@ -84,9 +83,14 @@ pub fn run(
     })
 }
 
-fn key<'e>(entry: &'e Entry<'_>) -> (Place, Group, usize, &'e str, Author) {
-    let about = &entry.row.about;
-    (about.place, about.group, about.bytes, &about.mechanism, about.author)
+/// Rows that are compared follow each other, and meet the same neighbours; mechanisms stay in the order of their first rows.
+fn sort(entries: &mut [Entry<'_>]) {
+    let mechanisms: Vec<String> = entries.iter().map(|entry| entry.row.about.mechanism.clone()).collect();
+    entries.sort_by_key(|entry| {
+        let about = &entry.row.about;
+        let first = mechanisms.iter().position(|mechanism| *mechanism == about.mechanism);
+        (about.group, about.place, about.bytes, first, about.author)
+    });
 }
 
 struct Entry<'r> {

@@ -3,6 +3,7 @@
 //! What makes objects does so in an IPC namespace of its own, where ids begin at 0 and nobody else's objects are.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
 
+mod bench;
 mod command;
 mod limits;
 mod list;

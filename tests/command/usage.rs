@@ -5,7 +5,8 @@ use crate::support::{in_namespace, watchdog};
 use std::fs::OpenOptions;
 use std::process::Stdio;
 
-const SUBCOMMANDS: [&str; 10] = ["tour", "list", "show", "make", "send", "receive", "peek", "remove", "limits", "run"];
+const SUBCOMMANDS: [&str; 11] =
+    ["tour", "bench", "list", "show", "make", "send", "receive", "peek", "remove", "limits", "run"];
 
 #[test]
 fn every_subcommand_explains_itself_with_examples_and_manual_pages() {
@@ -39,6 +40,7 @@ fn wrong_arguments_are_one_line_that_names_the_help() {
         "remove",
         "tour --unit 1",
         "tour --only teleport",
+        "bench --passes",
         "limits 3",
     ] {
         let subcommand = words.split(' ').next().unwrap();
@@ -54,7 +56,7 @@ fn wrong_arguments_are_one_line_that_names_the_help() {
 fn output_that_nobody_reads_is_no_failure() {
     in_namespace(|| {
         let _watchdog = watchdog();
-        for words in ["list", "list --json", "limits", "help", "tour --only queue /etc/passwd"] {
+        for words in ["list", "list --json", "limits", "help", "tour --only queue /etc/passwd", "bench --quick"] {
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
             let mut command = command(words);

@@ -4,13 +4,14 @@
 //! process's prefix, and is removed.
 
 use super::peer;
-use crate::raw::ring::{CHANNEL, slots};
-use ipc_measure::{Channel, Ends, Fault, Place, Result, Row, Seat};
+use crate::raw::ring::slots;
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
+use ipc_measure::ours::name;
+use ipc_measure::{Channel, Ends, Fault, Place, Result, Row, Seat};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
@@ -19,13 +20,13 @@ const BY: &str = "iceoryx2";
 /// Its publish and subscribe never sleeps.
 pub(super) fn rows(place: Place, bytes: usize) -> Option<Row> {
     let topics = move || Ok(Topics { domain: Domain::new()?, bytes });
-    (place == Place::TwoCores).then(|| Row::between(peer(BY), CHANNEL, place, bytes, topics))
+    (place == Place::TwoCores).then(|| Row::between(peer(BY), name::CHANNEL, place, bytes, topics))
 }
 
 /// Its event sleeps on a socket.
 pub(super) fn events(place: Place) -> [Row; 1] {
     let spins = place == Place::TwoCores;
-    [Row::between(peer(BY), crate::raw::EVENT, place, 0, move || Ok(Bells { domain: Domain::new()?, spins }))]
+    [Row::between(peer(BY), name::EVENT, place, 0, move || Ok(Bells { domain: Domain::new()?, spins }))]
 }
 
 fn fault(error: impl std::fmt::Debug) -> Fault {

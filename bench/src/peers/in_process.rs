@@ -1,8 +1,9 @@
 //! rtrb and crossbeam-channel, between two threads of one process: no way between processes is expected to be faster.
 
-use crate::raw::ring::{CHANNEL, slots};
+use crate::raw::ring::slots;
 use crate::streams::Taken;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use ipc_measure::ours::name;
 use ipc_measure::{Author, Channel, Place, Result, Row};
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -16,12 +17,12 @@ pub(super) fn rows(place: Place, bytes: usize) -> Vec<Row> {
 fn of<const N: usize>(place: Place) -> Vec<Row> {
     let ceiling = |by| (Author::Ceiling, by);
     let waits = place == Place::OneCore;
-    let crossbeam = Row::between(ceiling("crossbeam-channel"), CHANNEL, place, N, move || {
+    let crossbeam = Row::between(ceiling("crossbeam-channel"), name::CHANNEL, place, N, move || {
         let ((first, second), (third, fourth)) = (bounded::<[u8; N]>(slots(N)), bounded(slots(N)));
         Ok(Taken::new(Bounded(first, fourth, waits), Bounded(third, second, waits)))
     });
     let rtrb = || {
-        Row::between(ceiling("rtrb"), CHANNEL, place, N, || {
+        Row::between(ceiling("rtrb"), name::CHANNEL, place, N, || {
             let ((first, second), (third, fourth)) = (RingBuffer::<[u8; N]>::new(slots(N)), RingBuffer::new(slots(N)));
             Ok(Taken::new(Ring(first, fourth), Ring(third, second)))
         })

@@ -1,15 +1,15 @@
 //! ipc-channel: its channels of bytes, which do without serde; a channel a direction.
 
 use super::peer;
-use crate::raw::ring::CHANNEL;
 use crate::streams::Taken;
 use ipc_channel::TryRecvError;
 use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
+use ipc_measure::ours::name;
 use ipc_measure::{Channel, Place, Result, Row};
 
 pub(super) fn rows(place: Place, bytes: usize) -> [Row; 1] {
     let spins = place == Place::TwoCores;
-    [Row::between(peer("ipc-channel"), CHANNEL, place, bytes, move || {
+    [Row::between(peer("ipc-channel"), name::CHANNEL, place, bytes, move || {
         let ((first, second), (third, fourth)) = (bytes_channel()?, bytes_channel()?);
         let both = |sender, receiver| Both { sender, receiver, spins };
         Ok(Taken::new(both(first, fourth), both(third, second)))

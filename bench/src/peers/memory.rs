@@ -2,7 +2,8 @@
 //! plain ring, with shared_memory and raw_sync a slot with an event for "full" and one for "empty".
 
 use super::peer;
-use crate::raw::ring::{self, CHANNEL};
+use crate::raw::ring;
+use ipc_measure::ours::name;
 use ipc_measure::{Channel, Ends, Fault, Place, Result, Row, Seat};
 use memmap2::{MmapOptions, MmapRaw};
 use raw_sync::Timeout;
@@ -14,10 +15,10 @@ use std::ptr::NonNull;
 pub(super) fn rows(place: Place, bytes: usize) -> Vec<Row> {
     let by = peer("shared_memory + raw_sync");
     match place {
-        Place::OneCore => vec![Row::between(by, CHANNEL, place, bytes, move || Slots::<Event>::create(bytes))],
+        Place::OneCore => vec![Row::between(by, name::CHANNEL, place, bytes, move || Slots::<Event>::create(bytes))],
         Place::TwoCores => vec![
-            Row::between(by, CHANNEL, place, bytes, move || Slots::<BusyEvent>::create(bytes)),
-            Row::between(peer("memmap2, plain ring"), CHANNEL, place, bytes, move || Mapped::create(bytes)),
+            Row::between(by, name::CHANNEL, place, bytes, move || Slots::<BusyEvent>::create(bytes)),
+            Row::between(peer("memmap2, plain ring"), name::CHANNEL, place, bytes, move || Mapped::create(bytes)),
         ],
     }
 }
@@ -25,8 +26,8 @@ pub(super) fn rows(place: Place, bytes: usize) -> Vec<Row> {
 pub(super) fn events(place: Place) -> [Row; 1] {
     let by = peer("raw_sync");
     [match place {
-        Place::OneCore => Row::between(by, crate::raw::EVENT, place, 0, || Slots::<Event>::create(0).map(Bells)),
-        Place::TwoCores => Row::between(by, crate::raw::EVENT, place, 0, || Slots::<BusyEvent>::create(0).map(Bells)),
+        Place::OneCore => Row::between(by, name::EVENT, place, 0, || Slots::<Event>::create(0).map(Bells)),
+        Place::TwoCores => Row::between(by, name::EVENT, place, 0, || Slots::<BusyEvent>::create(0).map(Bells)),
     }]
 }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Across cores: nobody is woken by a value.
 pub(super) fn rows(by: By, place: Place, bytes: usize) -> Option<Row> {
-    let create = move || Ok(Cells { memory: [Memory::new(SLOTS + 2 * bytes)?, Memory::new(SLOTS + 2 * bytes)?], bytes });
+    let create =
+        move || Ok(Cells { memory: [Memory::new(SLOTS + 2 * bytes)?, Memory::new(SLOTS + 2 * bytes)?], bytes });
     (place == Place::TwoCores).then(|| Row::between(by, name::CELL, place, bytes, create).latency_only())
 }
 

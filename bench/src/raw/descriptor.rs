@@ -11,19 +11,11 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 pub(super) fn rows(by: By, place: Place, bytes: usize) -> Vec<Row> {
-    let mut rows = match place {
-        Place::OneCore => vec![
-            Row::between(by, name::PIPE, place, bytes, || streams::<Waiting>([pipe()?, pipe()?])),
-            Row::between(by, name::FIFO, place, bytes, || streams::<Waiting>([fifo(0)?, fifo(0)?])),
-        ],
-        Place::TwoCores => vec![
-            Row::between(by, name::PIPE, place, bytes, || streams::<AtOnce>([pipe()?, pipe()?])),
-            // The kernel has no call that reads a FIFO at once: the descriptors are non-blocking.
-            Row::between(by, name::FIFO, place, bytes, || {
-                streams::<Waiting>([fifo(libc::O_NONBLOCK)?, fifo(libc::O_NONBLOCK)?])
-            }),
-        ],
-    };
+    let flags = if place == Place::TwoCores { libc::O_NONBLOCK } else { 0 };
+    let mut rows = vec![
+        Row::between(by, name::PIPE, place, bytes, move || streams::<Stream>([pipe(flags)?, pipe(flags)?])),
+        Row::between(by, name::FIFO, place, bytes, move || streams::<Stream>([fifo(flags)?, fifo(flags)?])),
+    ];
     let kinds = [
         (name::STREAM, libc::SOCK_STREAM),
         (name::DATAGRAM, libc::SOCK_DGRAM),
@@ -52,10 +44,10 @@ fn owned(made: libc::c_int, descriptors: [RawFd; 2]) -> Result<Pair> {
     Ok((one, other))
 }
 
-fn pipe() -> Result<Pair> {
+fn pipe(flags: libc::c_int) -> Result<Pair> {
     let mut ends = [0; 2];
     // SAFETY: writes two descriptors.
-    owned(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, ends)
+    owned(unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) }, ends)
 }
 
 /// Its name is gone when both ends are open.
@@ -112,9 +104,9 @@ impl<C: Calls> Write for &Descriptor<C> {
 }
 
 /// read(2) and write(2).
-struct Waiting;
+struct Stream;
 
-impl Calls for Waiting {
+impl Calls for Stream {
     #[inline]
     fn read(descriptor: RawFd, buffer: &mut [u8]) -> isize {
         // SAFETY: writes at most as many bytes as the buffer has.
@@ -125,25 +117,6 @@ impl Calls for Waiting {
     fn write(descriptor: RawFd, bytes: &[u8]) -> isize {
         // SAFETY: reads the bytes.
         unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) }
-    }
-}
-
-/// The calls that never wait, whatever the descriptor is.
-struct AtOnce;
-
-impl Calls for AtOnce {
-    #[inline]
-    fn read(descriptor: RawFd, buffer: &mut [u8]) -> isize {
-        let part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        // SAFETY: writes at most as many bytes as the buffer has.
-        unsafe { libc::preadv2(descriptor, &raw const part, 1, -1, libc::RWF_NOWAIT) }
-    }
-
-    #[inline]
-    fn write(descriptor: RawFd, bytes: &[u8]) -> isize {
-        let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-        // SAFETY: reads the bytes.
-        unsafe { libc::pwritev2(descriptor, &raw const part, 1, -1, libc::RWF_NOWAIT) }
     }
 }
 

@@ -2,18 +2,16 @@
 
 use super::By;
 use super::memory::Memory;
+use ipc_measure::ours::name;
 use ipc_measure::{Channel, Ends, Place, Result, Row, Seat};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// The name under which events of one word are compared.
-pub(crate) const EVENT: &str = "event";
 
 /// Lines of their own.
 const LINE: usize = 128;
 
 pub(super) fn events(by: By, place: Place) -> [Row; 1] {
     let words = move || Ok(Words { memory: Memory::new(2 * LINE)?, spins: place == Place::TwoCores });
-    [Row::between(by, EVENT, place, 0, words)]
+    [Row::between(by, name::EVENT, place, 0, words)]
 }
 
 struct Words {

@@ -12,7 +12,6 @@ pub(crate) mod ring;
 mod semaphore;
 mod signal;
 
-pub(crate) use futex::EVENT;
 use ipc_measure::ours::SIZES;
 use ipc_measure::{Author, Place, Row};
 

@@ -5,25 +5,22 @@
 
 use super::memory::Memory;
 use super::{By, futex};
+use ipc_measure::ours::{capacity, name};
 use ipc_measure::{Channel, Ends, Place, Result, Row, Seat};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
-/// The name under which channels in shared memory are compared.
-pub(crate) const CHANNEL: &str = "channel";
-
 pub(super) fn rows(by: By, place: Place, bytes: usize) -> [Row; 1] {
     let memory = move || Ok(Rings { memory: Memory::new(2 * size(bytes))?, bytes });
     [match place {
-        Place::OneCore => Row::between(by, CHANNEL, place, bytes, move || Ok(Sleeping(memory()?))),
-        Place::TwoCores => Row::between(by, CHANNEL, place, bytes, memory),
+        Place::OneCore => Row::between(by, name::CHANNEL, place, bytes, move || Ok(Sleeping(memory()?))),
+        Place::TwoCores => Row::between(by, name::CHANNEL, place, bytes, memory),
     }]
 }
 
-/// Slots in a ring, by the bytes of a message: enough for 64 KiB, and at least 64.
+/// Slots in a ring.
 pub(crate) const fn slots(bytes: usize) -> usize {
-    let many = 65536 / bytes;
-    if many > 64 { many } else { 64 }
+    capacity(bytes) / bytes
 }
 
 /// Bytes of the length.

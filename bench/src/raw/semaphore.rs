@@ -13,7 +13,11 @@ pub(super) fn rows(by: By, place: Place, bytes: usize) -> [Row; 1] {
     let flags = flags(place);
     [Row::between(by, name::SEMAPHORES, place, bytes, move || {
         let slots = SLOTS as u16;
-        Ok(Rings { set: Set::create(&[slots, 0, slots, 0], flags)?, segment: Segment::create(2 * SLOTS * bytes)?, bytes })
+        Ok(Rings {
+            set: Set::create(&[slots, 0, slots, 0], flags)?,
+            segment: Segment::create(2 * SLOTS * bytes)?,
+            bytes,
+        })
     })]
 }
 

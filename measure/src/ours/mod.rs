@@ -1,7 +1,10 @@
 //! The rows of `ipc-safe`, one file a family of mechanisms.
 
 mod cell;
+mod channel;
 mod coprocess;
+mod event;
+mod lock;
 mod pipe;
 mod queue;
 mod semaphore;
@@ -13,6 +16,13 @@ use crate::row::Row;
 
 /// Bytes of a message.
 pub const SIZES: [usize; 2] = [64, 4096];
+
+/// Bytes that a channel in shared memory holds, for messages of this size: a thousand short ones, 64 long ones.
+#[must_use]
+pub const fn capacity(bytes: usize) -> usize {
+    let long = 64 * bytes;
+    if long > 64 << 10 { long } else { 64 << 10 }
+}
 
 /// Whose they are.
 pub(crate) const OURS: (Author, &str) = (Author::Ours, "ipc-safe");
@@ -31,6 +41,10 @@ pub mod name {
     pub const SEMAPHORE: &str = "System V semaphore";
     pub const CELL: &str = "two-slot cell";
     pub const SIGNAL: &str = "signal";
+    pub const EVENT: &str = "event in shared memory";
+    pub const CHANNEL: &str = "channel in shared memory";
+    pub const MUTEX: &str = "mutex";
+    pub const ROBUST_MUTEX: &str = "robust mutex";
 }
 
 /// All of them.
@@ -45,9 +59,12 @@ pub fn rows() -> Vec<Row> {
             rows.extend(queue::rows(place, bytes));
             rows.extend(semaphore::rows(place, bytes));
             rows.extend(cell::rows(place, bytes));
+            rows.extend(channel::rows(place, bytes));
         }
         rows.extend(semaphore::events(place));
         rows.extend(signal::events(place));
+        rows.extend(event::events(place));
     }
+    rows.extend(lock::rows());
     rows
 }
