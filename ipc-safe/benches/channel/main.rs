@@ -138,8 +138,6 @@ impl Link for InPlace {
 /// The latency of one way, or the time a message of a stream takes.
 #[derive(Clone, Copy)]
 enum What {
-    /// In one thread: what the instructions cost, without another processor.
-    Alone,
     Latency,
     Throughput,
 }
@@ -148,7 +146,6 @@ enum What {
 fn measure(mut link: impl Link, len: usize, what: What, parent: bool, count: usize) -> f64 {
     let mut message = vec![7; len];
     match (what, parent) {
-        (What::Alone, _) => unreachable!("has no other process"),
         (What::Latency, true) => {
             const ROUNDS: usize = 16;
             let mut times: Vec<f64> = (0..count / ROUNDS)
@@ -204,57 +201,8 @@ fn pin(cpu: usize) {
     rustix::thread::sched_setaffinity(None, &set).expect("a processor of that number");
 }
 
-/// A link whose two ways are the same one: a message sent is the next to be received.
-fn alone(mut link: impl Link, len: usize, count: usize) -> f64 {
-    const BATCH: usize = 1000;
-    let mut message = vec![7; len];
-    let mut times: Vec<f64> = (0..count / BATCH)
-        .map(|_| {
-            let begun = Instant::now();
-            for _ in 0..BATCH {
-                link.send(&message);
-                link.receive(&mut message);
-            }
-            begun.elapsed().as_nanos() as f64 / BATCH as f64
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn run_alone(row: Row, len: usize, count: usize) -> f64 {
-    let memory = SharedMemory::new(RING + raw::HEADER).expect("memory");
-    let side = || {
-        // SAFETY: the memory has room for one.
-        unsafe { raw::Side::new(memory.as_ptr().cast_mut(), RING as u32) }
-    };
-    match row {
-        Row::RawSlots => alone(RawSlots(side(), side()), len, count),
-        Row::RawMessages => alone(RawMessages(side(), side()), len, count),
-        Row::Messages(_) => {
-            let (tx, rx) = ipc_safe::channel::pair(RING).expect("a channel");
-            alone(Bytes(tx, rx), len, count)
-        }
-        Row::InPlace(_) => {
-            let (tx, rx) = ipc_safe::channel::pair(RING).expect("a channel");
-            alone(InPlace(tx, rx), len, count)
-        }
-        Row::Typed(_) if len == size_of::<Small>() => {
-            let (tx, rx) = ipc_safe::channel::typed_pair::<Small>(RING / len).expect("a channel");
-            alone(Typed(tx, rx), len, count)
-        }
-        Row::Typed(_) => {
-            let (tx, rx) = ipc_safe::channel::typed_pair::<Large>(RING / len).expect("a channel");
-            alone(Typed(tx, rx), len, count)
-        }
-    }
-}
-
 /// Runs one row: forks, measures, waits for the child.
 fn run(row: Row, len: usize, what: What, same: bool, count: usize) -> f64 {
-    if let What::Alone = what {
-        return run_alone(row, len, count);
-    }
     let ways = Ways::new();
     // SAFETY: this program has one thread.
     let child = unsafe { libc::fork() };
@@ -333,8 +281,6 @@ fn main() {
         Row::RawSlots,
     ];
     for (title, what, len, same, count) in [
-        ("instructions, 64 B", What::Alone, 64, false, 1_000_000),
-        ("instructions, 4 KiB", What::Alone, 4096, false, 200_000),
         ("latency, 64 B, across", What::Latency, 64, false, 100_000),
         ("throughput, 64 B, across", What::Throughput, 64, false, 4_000_000),
         ("latency, 4 KiB, across", What::Latency, 4096, false, 40_000),

@@ -9,16 +9,16 @@ struct Line(AtomicU32);
 
 /// Room for one ring, at the start of mapped memory.
 #[repr(C)]
-pub struct Ring {
+pub(crate) struct Ring {
     tail: Line,
     head: Line,
     bytes: [u8; 0],
 }
 
-pub const HEADER: usize = size_of::<Ring>();
+pub(crate) const HEADER: usize = size_of::<Ring>();
 
 /// One side of a ring of `capacity` bytes.
-pub struct Side {
+pub(crate) struct Side {
     ring: *mut Ring,
     mask: u32,
     mine: u32,
@@ -29,7 +29,7 @@ impl Side {
     /// # Safety
     ///
     /// `memory` is mapped, zero, and has room for the header and `capacity` bytes, a power of two.
-    pub unsafe fn new(memory: *mut u8, capacity: u32) -> Self {
+    pub(crate) unsafe fn new(memory: *mut u8, capacity: u32) -> Self {
         Self { ring: memory.cast(), mask: capacity - 1, mine: 0, theirs: 0 }
     }
 
@@ -45,7 +45,7 @@ impl Side {
 
     /// Sends in a slot of `message.len()` bytes, a power of two.
     #[inline]
-    pub fn send_slot(&mut self, message: &[u8]) {
+    pub(crate) fn send_slot(&mut self, message: &[u8]) {
         let len = message.len() as u32;
         while self.mine.wrapping_sub(self.theirs) > self.mask + 1 - len {
             self.theirs = self.ring().head.0.load(Ordering::Acquire);
@@ -57,7 +57,7 @@ impl Side {
     }
 
     #[inline]
-    pub fn receive_slot(&mut self, message: &mut [u8]) {
+    pub(crate) fn receive_slot(&mut self, message: &mut [u8]) {
         while self.mine == self.theirs {
             self.theirs = self.ring().tail.0.load(Ordering::Acquire);
             if self.mine == self.theirs {
@@ -72,7 +72,7 @@ impl Side {
 
     /// Sends with a length before the bytes. A message that does not fit before the end goes to the start.
     #[inline]
-    pub fn send_message(&mut self, message: &[u8]) {
+    pub(crate) fn send_message(&mut self, message: &[u8]) {
         let size = (message.len() as u32 + 4).next_multiple_of(8);
         let rest = self.mask + 1 - (self.mine & self.mask);
         let wanted = if size <= rest { size } else { size + rest };
@@ -95,7 +95,7 @@ impl Side {
     }
 
     #[inline]
-    pub fn receive_message(&mut self, message: &mut [u8]) -> usize {
+    pub(crate) fn receive_message(&mut self, message: &mut [u8]) -> usize {
         while self.mine == self.theirs {
             self.theirs = self.ring().tail.0.load(Ordering::Acquire);
             if self.mine == self.theirs {

@@ -36,10 +36,12 @@ impl Claim {
         Self(u64::from(id) << TICKS | started & ((1 << TICKS) - 1))
     }
 
+    #[inline]
     pub(super) const fn from_word(word: u64) -> Self {
         Self(word)
     }
 
+    #[inline]
     pub(super) const fn word(self) -> u64 {
         self.0
     }

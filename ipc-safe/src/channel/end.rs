@@ -360,6 +360,7 @@ pub(super) fn take(word: &AtomicU64, found: Claim, mine: Claim) -> Result<(), Cl
 }
 
 /// Whether the holder of this desk is not there any more. That it let go shows at once, that it died only when asked.
+#[inline]
 fn is_gone(desk: &Desk, ask: bool) -> bool {
     match Claim::from_word(desk.claim.load(Ordering::Acquire)) {
         Claim::LEFT => true,

@@ -14,6 +14,7 @@ pub(super) const PREFIX: u32 = 4;
 pub(super) const SKIP: u32 = u32::MAX;
 
 /// The longest message. Half of the ring, so that every message fits into an empty ring, wherever that stands.
+#[inline]
 pub(super) const fn longest(geometry: Geometry) -> u32 {
     geometry.capacity / 2 - PREFIX
 }

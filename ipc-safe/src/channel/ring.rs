@@ -66,6 +66,7 @@ impl Writing {
         resume(geometry, tail, head).map(|(tail, head)| Self { geometry, tail, head })
     }
 
+    #[inline]
     pub(super) const fn geometry(&self) -> Geometry {
         self.geometry
     }
@@ -114,6 +115,7 @@ impl Reading {
         resume(geometry, tail, head).map(|(tail, head)| Self { geometry, head, tail })
     }
 
+    #[inline]
     pub(super) const fn geometry(&self) -> Geometry {
         self.geometry
     }

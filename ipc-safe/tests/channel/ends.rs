@@ -72,17 +72,20 @@ fn a_sender_may_come_first() {
 #[test]
 fn a_forked_child_has_no_ends() {
     let _watchdog = watchdog();
-    let (mut sender, mut receiver) = channel::pair(4096).unwrap();
-    sender.send(b"one").unwrap();
+    let (sender, receiver) = channel::pair(4096).unwrap();
+    // The child takes its copies out, and drops them.
+    let (mut sender, mut receiver) = (Some(sender), Some(receiver));
+    sender.as_mut().unwrap().send(b"one").unwrap();
     fork(|| {
+        let (mut sender, mut receiver) = (sender.take().unwrap(), receiver.take().unwrap());
         assert_eq!(sender.send(b"no").unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(receiver.receive(&mut Vec::new()).unwrap_err().kind(), ErrorKind::InvalidInput);
         drop((sender, receiver));
         0
     })
     .succeed();
-    let (mut sender, mut receiver) = channel::pair(4096).unwrap();
-    sender.send(b"one").unwrap();
+    let (mut sender, mut receiver) = (sender.unwrap(), receiver.unwrap());
+    assert!(sender.peer().is_some() && receiver.peer().is_some(), "the child gave nothing back");
     let (room, peeked) = (sender.reserve(3).unwrap(), receiver.peek().unwrap());
     let child = fork(|| {
         room.commit();

@@ -2,6 +2,7 @@
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "raw calls of the support module, proved together")]
 
 mod blackboard;
+mod channels;
 mod children;
 mod fifos;
 mod locks;
