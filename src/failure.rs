@@ -119,6 +119,12 @@ impl From<ipc_safe::Error> for Failure {
     }
 }
 
+impl<T> From<ipc_safe::error::Rejected<T>> for Failure {
+    fn from(rejected: ipc_safe::error::Rejected<T>) -> Self {
+        ipc_safe::Error::from(rejected).into()
+    }
+}
+
 impl From<ipc_safe::sysv::ReceiveError> for Failure {
     fn from(error: ipc_safe::sysv::ReceiveError) -> Self {
         ipc_safe::Error::from(error).into()

@@ -34,6 +34,9 @@ pub(super) trait Objects: Sync {
 
     /// One end.
     fn connect(&self, end: End) -> Result<Box<dyn Channel + '_>>;
+
+    /// Called in the sender when the receiver was killed: ends a wait for one that may not have come so far as to be missed.
+    fn stop_waiting(&self) {}
 }
 
 /// Which end this is.

@@ -3,6 +3,7 @@
 //! [`mechanism`] says what a row needs; each mechanism has a file of its own, and a line in [`MECHANISMS`].
 
 mod blackboard;
+mod channel;
 mod conversation;
 mod mechanism;
 mod memory;
@@ -38,6 +39,7 @@ static MECHANISMS: &[&dyn Mechanism] = &[
     &Ring::IN_MEMFD,
     &Ring::IN_FILE,
     &Ring::IN_POSIX,
+    &channel::Channels,
     &signal::Signals,
     &Pipes::PLAIN,
     &Pipes::PACKETS,

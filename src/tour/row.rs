@@ -112,7 +112,8 @@ impl Journey<'_> {
     ) -> Result<Measured> {
         let position = Position::default();
         let done = AtomicBool::new(false);
-        let watch = Watch { journey: self, names: objects.names(), progress, position: &position, done: &done };
+        let watch =
+            Watch { journey: self, objects, names: objects.names(), progress, position: &position, done: &done };
         let (result, trouble) = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| watch.run(&mut receiver));
             let result = objects
@@ -166,6 +167,7 @@ fn judge(measured: &Measured) -> String {
 /// Looks whether the conversation goes on, and ends it when not.
 struct Watch<'t> {
     journey: &'t Journey<'t>,
+    objects: &'t dyn Objects,
     names: Vec<Name>,
     progress: &'t Progress,
     position: &'t Position,
@@ -187,6 +189,7 @@ impl Watch<'_> {
             if let Some(trouble) = self.trouble(receiver, last.1) {
                 cancel(&self.names);
                 receiver.kill();
+                self.objects.stop_waiting();
                 return Some(trouble);
             }
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-const MECHANISMS: [&str; 17] = [
+const MECHANISMS: [&str; 18] = [
     "queue",
     "segment",
     "blackboard",
@@ -18,6 +18,7 @@ const MECHANISMS: [&str; 17] = [
     "memfd",
     "file",
     "posix",
+    "channel",
     "signals",
     "pipe",
     "packets",

@@ -18,6 +18,7 @@ mod segments;
 mod semaphores;
 mod signals;
 mod sockets;
+mod sync;
 mod timed;
 mod values;
 
@@ -37,19 +38,21 @@ fn main() -> ExitCode {
     let calls = calls.chain(mappings::cases()).chain(signals::cases()).chain(pipes::cases());
     let calls = calls.chain(sockets::cases());
     let calls = measure::run(calls.collect(), time);
+    let locks = measure::run(sync::cases(), time);
     let peers = peers::run(time);
     let values = measure::run(values::cases(), time / 2);
     let mapped = measure::run(mappings::copies(), time / 2);
     let files = measure::run(mappings::file_copies(), time / 2);
 
     measure::print("Calls", &calls);
+    measure::print("Locks that nobody else holds, against the C library's", &locks);
     measure::print("Between two processes on one processor", &peers);
     measure::print("Single values in shared memory, against an instruction", &values);
     measure::print("Copies to and from mapped shared memory, against `memcpy` on private memory", &mapped);
     measure::print("Copies to and from mapped files, against the calls that do not fault", &files);
     timed::print(if full { 200 } else { 5 });
 
-    let cases = calls.iter().chain(&peers).chain(&values).chain(&mapped).chain(&files);
+    let cases = calls.iter().chain(&locks).chain(&peers).chain(&values).chain(&mapped).chain(&files);
     let missed: Vec<&Case> = cases.filter(|case| !case.passes()).collect();
     for case in &missed {
         eprintln!("missed: {}", case.describe());

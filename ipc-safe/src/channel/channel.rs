@@ -17,13 +17,15 @@ use std::time::Duration;
 /// A channel in a region of memory, of which this process has no end yet.
 ///
 /// One process [creates](Self::create) it, others [open](Self::open) it, and each takes one end: [`sender`](Self::sender) or
-/// [`receiver`](Self::receiver). What goes through it are [`Messages`] or [`Values`](super::Values).
+/// [`receiver`](Self::receiver). What goes through it are [`Messages`],
+/// [`SharedMessages`](super::SharedMessages) or [`Values`](super::Values).
 ///
 /// | memory | made by | found by |
 /// |---|---|---|
 /// | any [`Region`] | [`create`](Self::create) | [`open`](Self::open) |
 /// | anonymous | [`anonymous`](Self::anonymous) | forked children, which inherit it |
 /// | a memfd | [`memfd`](Self::memfd) | [`from_memfd`](Self::from_memfd), with a descriptor that was inherited or sent |
+/// | a memfd | [`Offer`](super::Offer) | [`connect`](Self::connect), with the address of a local socket |
 /// | a segment | [`keyed`](Self::keyed) | [`from_key`](Self::from_key) |
 ///
 /// ```
@@ -69,6 +71,7 @@ impl<R: Region<Access = ReadWrite>, F: Format> Channel<R, F> {
             header.capacity.store(shape.geometry.capacity, Ordering::Relaxed);
             header.slot.store(shape.slot, Ordering::Relaxed);
             header.value.store(shape.value, Ordering::Relaxed);
+            header.shared.store(shape.shared.into(), Ordering::Relaxed);
             header.namespace.store(namespace(), Ordering::Relaxed);
         })?;
         Ok(Self { area: Area::new(shared), shape, format: PhantomData })
@@ -246,6 +249,10 @@ fn compare<R: Region<Access = ReadWrite>>(call: &'static str, header: &Shared<He
     if (slot, value) != (shape.slot, shape.value) {
         let name = |bytes| if bytes == 0 { "messages".into() } else { format!("values of {bytes} bytes") };
         return refuse(format!("the channel there is for {}, not for {}", name(value), name(shape.value)));
+    }
+    if header.shared.load(Ordering::Relaxed) != u32::from(shape.shared) {
+        let (there, here) = if shape.shared { ("one sender", "several") } else { ("several senders", "one") };
+        return refuse(format!("the channel there is for {there}, not for {here}"));
     }
     let capacity = header.capacity.load(Ordering::Relaxed);
     if capacity != shape.geometry.capacity {

@@ -49,6 +49,11 @@ impl Claim {
         (self.0 >> TICKS) as u32
     }
 
+    /// Whether that is a process, which may have died.
+    pub(super) const fn is_process(self) -> bool {
+        self.0 > Self::LEFT.0
+    }
+
     /// Who that is, and whether it lives: a system call or two for a process.
     pub(super) fn holder(self) -> Holder {
         match self {

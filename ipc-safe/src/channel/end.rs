@@ -7,6 +7,7 @@ use super::header::{Desk, Header};
 use super::raw::Area;
 use super::ring::{Nonsense, SLEEPS};
 use super::ring::{POLLS, Reading, Writing, receiver_is_due, sender_is_due, waits_for, wake};
+use super::seats;
 use super::waiting::{Fault, Patience, Sleeper, Waiting};
 use crate::error::{Errno, Error, ErrorKind, Rejected, Result, keeping_errno};
 use crate::process::{Generation, Pid};
@@ -14,7 +15,7 @@ use crate::shared::{ReadWrite, Region, SharedBytes};
 use crate::wait::Wait;
 use core::fmt;
 use core::marker::PhantomData;
-use core::sync::atomic::{Ordering, fence};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 use rustix::fd::BorrowedFd;
 
 /// Which side of a channel.
@@ -24,6 +25,8 @@ pub(super) trait Side {
     fn peer(header: &Header) -> &Desk;
     fn own_bell(bells: &Bells) -> BorrowedFd<'_>;
     fn peer_bell(bells: &Bells) -> BorrowedFd<'_>;
+    /// Whether the other side is not there any more. That it let go shows at once, that it died only when asked.
+    fn is_peer_gone(header: &Header, ask: bool) -> bool;
 }
 
 #[derive(Debug)]
@@ -47,6 +50,10 @@ impl Side for Sending {
     fn peer_bell(bells: &Bells) -> BorrowedFd<'_> {
         bells.of_receiver()
     }
+    #[inline]
+    fn is_peer_gone(header: &Header, ask: bool) -> bool {
+        is_gone(&header.receiver, ask)
+    }
 }
 
 impl Side for Receiving {
@@ -64,6 +71,14 @@ impl Side for Receiving {
     }
     fn peer_bell(bells: &Bells) -> BorrowedFd<'_> {
         bells.of_sender()
+    }
+    #[inline]
+    fn is_peer_gone(header: &Header, ask: bool) -> bool {
+        if header.shared.load(Ordering::Relaxed) == 0 {
+            is_gone(&header.sender, ask)
+        } else {
+            seats::are_left(&header.senders, ask)
+        }
     }
 }
 
@@ -166,18 +181,13 @@ impl<R: Region<Access = ReadWrite>, S: Side> End<R, S> {
     /// Whether the other side let go of its end.
     #[inline]
     pub(super) fn peer_left(&self) -> bool {
-        S::peer(self.header()).claim.load(Ordering::Acquire) == Claim::LEFT.word()
+        S::is_peer_gone(self.header(), false)
     }
 
     /// Wakes the other side, which said that it waits.
     #[cold]
     fn wake_peer(&self) {
-        let waited = wake(&S::peer(self.header()).waits);
-        if waited & POLLS != 0
-            && let Some(bells) = &self.area.bells
-        {
-            bells::ring(S::peer_bell(bells));
-        }
+        wake_peer::<R, S>(&self.area);
     }
 
     /// The descriptor that becomes readable after [`arm`](Self::arm).
@@ -220,7 +230,7 @@ impl<R: Region<Access = ReadWrite>> End<R, Sending> {
         let mark = waits_for(wanted.max(ring.geometry().capacity / 4));
         let sleeper = Sleeper { waits: &header.sender.waits, mark, barrier, patience };
         let room = || Ok(ring.has_room(&header.head.word, wanted)?.then_some(()));
-        sleeper.wait(wait, room, |ask| is_gone(&header.receiver, ask))
+        sleeper.wait(wait, room, |ask| Sending::is_peer_gone(header, ask))
     }
 
     /// Makes the descriptor tell when there is room for so much. False when there is, or the receiver left.
@@ -261,7 +271,7 @@ impl<R: Region<Access = ReadWrite>> End<R, Receiving> {
         let header = area.header();
         let sleeper = Sleeper { waits: &header.receiver.waits, mark: SLEEPS, barrier, patience };
         let something = || Ok(Some(ring.look(&header.tail.word)?).filter(|&ready| ready > 0));
-        sleeper.wait(wait, something, |ask| is_gone(&header.sender, ask))
+        sleeper.wait(wait, something, |ask| Receiving::is_peer_gone(header, ask))
     }
 
     /// Makes the descriptor tell when there is something. False when there is, or the sender left.
@@ -322,15 +332,13 @@ fn claim(call: &'static str, desk: &Desk, mine: Claim, side: &'static str) -> Re
     const ATTEMPTS: usize = 64;
     let mut found = Claim::from_word(desk.claim.load(Ordering::Acquire));
     for _ in 0..ATTEMPTS {
-        if found.holder() == Holder::Present {
-            break;
-        }
-        match desk.claim.compare_exchange(found.word(), mine.word(), Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
+        match take(&desk.claim, found, mine) {
+            Ok(()) => {
                 desk.waits.store(0, Ordering::Relaxed);
                 return Ok(found);
             }
-            Err(other) => found = Claim::from_word(other),
+            Err(other) if other == found => break,
+            Err(other) => found = other,
         }
     }
     let reason = format!("process {} has the {side} end", found.id());
@@ -338,6 +346,17 @@ fn claim(call: &'static str, desk: &Desk, mine: Claim, side: &'static str) -> Re
         .without_errno()
         .kind_of(ErrorKind::AlreadyExists)
         .because(reason))
+}
+
+/// Exchanges the claim that was found for another one, when it is nobody's who lives; or tells which one is there.
+pub(super) fn take(word: &AtomicU64, found: Claim, mine: Claim) -> Result<(), Claim> {
+    if found.holder() == Holder::Present {
+        return Err(found);
+    }
+    match word.compare_exchange(found.word(), mine.word(), Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Ok(()),
+        Err(other) => Err(Claim::from_word(other)),
+    }
 }
 
 /// Whether the holder of this desk is not there any more. That it let go shows at once, that it died only when asked.
@@ -348,9 +367,20 @@ fn is_gone(desk: &Desk, ask: bool) -> bool {
     }
 }
 
+/// Wakes the other side, which said that it waits.
+#[cold]
+pub(super) fn wake_peer<R: Region<Access = ReadWrite>, S: Side>(area: &Area<R>) {
+    let waited = wake(&S::peer(area.header()).waits);
+    if waited & POLLS != 0
+        && let Some(bells) = &area.bells
+    {
+        bells::ring(S::peer_bell(bells));
+    }
+}
+
 /// What a fault is called.
 #[cold]
-fn error(call: &'static str, fault: Fault) -> Error {
+pub(super) fn error(call: &'static str, fault: Fault) -> Error {
     match fault {
         Fault::Waited(errno) => Error::new(call, errno),
         Fault::Closed => Error::new(call, Errno::from_raw(libc::EPIPE)).without_errno(),

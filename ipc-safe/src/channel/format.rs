@@ -3,19 +3,24 @@
 use super::raw::Area;
 use super::record;
 use super::ring::Geometry;
-use super::{Receiver, Sender, TypedReceiver, TypedSender};
+use super::{Receiver, Sender, SharedSender, TypedReceiver, TypedSender};
 use crate::error::{Rejected, Result};
 use crate::shared::{Plain, ReadWrite, Region};
 use core::fmt;
 use core::marker::PhantomData;
 
 /// What goes through a [`Channel`](super::Channel), and with it the types of the ends: [`Messages`], with [`Sender`] and
-/// [`Receiver`]; or [`Values`], with [`TypedSender`] and [`TypedReceiver`]. Sealed.
+/// [`Receiver`]; [`SharedMessages`], with [`SharedSender`] and [`Receiver`]; or [`Values`], with [`TypedSender`] and
+/// [`TypedReceiver`]. Sealed.
 pub trait Format: sealed::Format {}
 
 /// Bytes in messages of any length, with their borders.
 #[derive(Clone, Copy, Debug)]
 pub enum Messages {}
+
+/// As [`Messages`], from several senders who share the ring.
+#[derive(Clone, Copy, Debug)]
+pub enum SharedMessages {}
 
 /// Values of one type, by copy.
 pub struct Values<P>(PhantomData<fn() -> P>);
@@ -34,6 +39,8 @@ pub struct Shape {
     pub(super) slot: u32,
     /// Bytes of a value; 0 for messages.
     pub(super) value: u32,
+    /// Whether several senders share it.
+    pub(super) shared: bool,
 }
 
 /// The most bytes or slots of a ring: positions of 32 bits wrap around, and some bits are needed otherwise.
@@ -82,7 +89,7 @@ impl sealed::Format for Messages {
             return None;
         }
         let capacity = (1 << len.min(LARGEST).ilog2()) as u32;
-        Some(Shape { geometry: Geometry { capacity, grain: record::GRAIN }, slot: 0, value: 0 })
+        Some(Shape { geometry: Geometry { capacity, grain: record::GRAIN }, slot: 0, value: 0, shared: false })
     }
 
     fn ring_len(capacity: usize) -> Option<usize> {
@@ -98,6 +105,39 @@ impl sealed::Format for Messages {
         geometry: Geometry,
     ) -> Result<Sender<R>, Rejected<Area<R>>> {
         Sender::claim(area, geometry)
+    }
+
+    fn receiver<R: Region<Access = ReadWrite>>(
+        area: Area<R>,
+        geometry: Geometry,
+    ) -> Result<Receiver<R>, Rejected<Area<R>>> {
+        Receiver::claim(area, geometry)
+    }
+}
+
+impl Format for SharedMessages {}
+
+impl sealed::Format for SharedMessages {
+    type Sender<R: Region<Access = ReadWrite>> = SharedSender<R>;
+    type Receiver<R: Region<Access = ReadWrite>> = Receiver<R>;
+
+    fn shape(len: usize) -> Option<Shape> {
+        Some(Shape { shared: true, ..Messages::shape(len)? })
+    }
+
+    fn ring_len(capacity: usize) -> Option<usize> {
+        Messages::ring_len(capacity)
+    }
+
+    fn least() -> &'static str {
+        Messages::least()
+    }
+
+    fn sender<R: Region<Access = ReadWrite>>(
+        area: Area<R>,
+        geometry: Geometry,
+    ) -> Result<SharedSender<R>, Rejected<Area<R>>> {
+        SharedSender::claim(area, geometry)
     }
 
     fn receiver<R: Region<Access = ReadWrite>>(
@@ -128,7 +168,7 @@ impl<P: Plain> sealed::Format for Values<P> {
         let capacity = (1 << slots.checked_ilog2()?) as u32;
         let geometry = Geometry { capacity, grain: 1 };
         // Exact: a slot has at most 2^30 bytes.
-        Some(Shape { geometry, slot: Self::SLOT as u32, value: size_of::<P>() as u32 })
+        Some(Shape { geometry, slot: Self::SLOT as u32, value: size_of::<P>() as u32, shared: false })
     }
 
     fn ring_len(capacity: usize) -> Option<usize> {

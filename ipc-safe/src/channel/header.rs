@@ -1,6 +1,7 @@
 //! What the two sides of a channel share besides the bytes.
 #![expect(unsafe_code, reason = "the macro that declares records implements an unsafe trait, and proves it")]
 
+use crate::sync::RobustMutex;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 crate::shm_safe! {
@@ -13,7 +14,8 @@ crate::shm_safe! {
         pub(super) slot: AtomicU32,
         /// Bytes of a value, 0 likewise.
         pub(super) value: AtomicU32,
-        reserved_word: AtomicU32,
+        /// 1 where several senders share the ring.
+        pub(super) shared: AtomicU32,
         /// In which namespaces the ids of the claims have their meaning.
         pub(super) namespace: AtomicU64,
         reserved: [AtomicU64; 5],
@@ -23,8 +25,25 @@ crate::shm_safe! {
         pub(super) head: Position,
         pub(super) sender: Desk,
         pub(super) receiver: Desk,
+        pub(super) senders: Senders,
     }
 }
+
+crate::shm_safe! {
+    /// For several senders: who may write, and who they are.
+    pub(super) struct Senders {
+        /// Whoever holds it is the sender.
+        pub(super) lock: RobustMutex<AtomicU64>,
+        reserved: [AtomicU64; RESERVED],
+        /// The claim of each.
+        pub(super) seats: [AtomicU64; SEATS],
+    }
+}
+
+/// So many senders can share a channel.
+pub(super) const SEATS: usize = 128;
+/// The seats begin on a line of their own.
+const RESERVED: usize = 16 - size_of::<RobustMutex<AtomicU64>>() / 8;
 
 crate::shm_safe! {
     /// A position in the stream of all bytes, or slots, that ever went through: it wraps around at 2^32.
@@ -61,6 +80,8 @@ mod tests {
             offset_of!(Header, head),
             offset_of!(Header, sender),
             offset_of!(Header, receiver),
+            offset_of!(Header, senders),
+            offset_of!(Header, senders) + offset_of!(Senders, seats),
             size_of::<Header>(),
         ];
         for offset in offsets {

@@ -234,6 +234,7 @@ impl<R: Region<Access = ReadWrite>> Receiver<R> {
     }
 
     /// Gives the room of a message back that was looked at, in the process that looked.
+    #[inline]
     pub(super) fn release_peeked(&mut self, size: u32) {
         if self.end.is_ours() {
             self.release(size);
@@ -263,9 +264,10 @@ impl<R: Region<Access = ReadWrite>> Receiver<R> {
     }
 
     /// The bytes of a message.
+    #[inline]
     pub(super) fn found(&self, found: Found) -> SharedBytes<'_, ReadOnly> {
-        let from = found.offset as usize;
-        self.end.bytes().slice(from..from + found.len as usize).expect("the record lies in the ring").read_only()
+        let bytes = self.end.bytes().part(found.offset as usize, found.len as usize);
+        bytes.expect("the record lies in the ring").read_only()
     }
 
     /// How this end waits for messages.

@@ -3,6 +3,7 @@
 //! A message is in one piece. Where it does not fit before the end of the ring, a mark says to go on at the start.
 
 use super::ring::{Geometry, Nonsense, Reading};
+use crate::error::{Errno, Error};
 use crate::shared::SharedBytes;
 
 /// Every record begins at a multiple of this.
@@ -22,6 +23,13 @@ pub(super) const fn longest(geometry: Geometry) -> u32 {
 pub(super) const fn size(len: usize, geometry: Geometry) -> Option<u32> {
     // Exact: the longest message has less than 2^29 bytes.
     if len <= longest(geometry) as usize { Some((len as u32 + PREFIX).next_multiple_of(GRAIN)) } else { None }
+}
+
+/// The error of a message that no ring of this size takes.
+#[cold]
+pub(super) fn too_big(call: &'static str, len: usize, geometry: Geometry) -> Error {
+    let reason = format!("a message in this ring has at most {} bytes", longest(geometry));
+    Error::new(call, Errno::TOOBIG).without_errno().about(format!("{len} bytes")).because(reason)
 }
 
 /// Where a message is.

@@ -8,7 +8,7 @@ use super::record::{self, PREFIX, SKIP};
 use super::reservation::Reservation;
 use super::ring::{Geometry, Writing};
 use super::waiting::Fault;
-use crate::error::{Errno, Error, Rejected, Result};
+use crate::error::{Rejected, Result};
 use crate::process::Pid;
 use crate::shared::{ReadWrite, Region, SharedBytes};
 use crate::wait::Wait;
@@ -211,12 +211,12 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
         Ok(sent)
     }
 
-    /// Makes room for a message: where its bytes go, and the size of its record, which is written but for the bytes.
+    /// Makes room for a message: where its record goes, and the size of it.
     #[inline]
     fn place(&mut self, call: &'static str, len: usize, wait: Wait) -> Result<(u32, u32)> {
         self.end.check(call)?;
         let geometry = self.ring.geometry();
-        let Some(size) = record::size(len, geometry) else { return Err(self.too_big(call, len)) };
+        let Some(size) = record::size(len, geometry) else { return Err(record::too_big(call, len, geometry)) };
         if self.end.peer_left() {
             return Err(self.end.fault(call, Fault::Closed));
         }
@@ -229,28 +229,25 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
             self.end.bytes().store(self.ring.offset() as usize, &SKIP)?;
             self.ring.advance(skipped);
         }
-        // Exact: `size` has compared it with a smaller number.
-        self.end.bytes().store(self.ring.offset() as usize, &(len as u32))?;
-        Ok((self.ring.offset() + PREFIX, size))
+        Ok((self.ring.offset(), size))
     }
 
+    /// Writes a record.
     #[inline]
     fn write(&self, offset: u32, message: &[u8]) -> Result<()> {
-        self.end.bytes().write(offset as usize, message)
-    }
-
-    #[cold]
-    fn too_big(&self, call: &'static str, len: usize) -> Error {
-        let reason = format!("a message in this ring has at most {} bytes", self.max_len());
-        Error::new(call, Errno::TOOBIG).without_errno().about(format!("{len} bytes")).because(reason)
+        // Exact: `record::size` has compared the length with a smaller number.
+        self.end.bytes().store(offset as usize, &(message.len() as u32))?;
+        self.end.bytes().write((offset + PREFIX) as usize, message)
     }
 
     /// The bytes of a reserved message.
+    #[inline]
     pub(super) fn reserved(&self, offset: u32, len: usize) -> SharedBytes<'_> {
-        self.end.bytes().slice(offset as usize..offset as usize + len).expect("the record lies in the ring")
+        self.end.bytes().part((offset + PREFIX) as usize, len).expect("the record lies in the ring")
     }
 
-    /// Sends what was reserved, of which `len` bytes are the message: not more than were reserved.
+    /// Sends what was reserved in this process, of which `len` bytes are the message: not more than were reserved.
+    #[inline]
     pub(super) fn commit(&mut self, len: usize) {
         if !self.end.is_ours() {
             return;
@@ -304,7 +301,7 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
     pub fn arm(&mut self, len: usize) -> Result<bool> {
         self.end.check("arm")?;
         let geometry = self.ring.geometry();
-        let Some(size) = record::size(len, geometry) else { return Err(self.too_big("arm", len)) };
+        let Some(size) = record::size(len, geometry) else { return Err(record::too_big("arm", len, geometry)) };
         let rest = geometry.capacity - self.ring.offset();
         let wanted = if size <= rest { size } else { size + rest };
         self.end.arm_for(&mut self.ring, wanted, "arm")

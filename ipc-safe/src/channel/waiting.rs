@@ -69,8 +69,8 @@ impl Bed for AtomicU32 {
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// As long is one that may miss its wake-up.
 const UNFENCED: Duration = Duration::from_millis(1);
-/// The most looks before a sleep, some two microseconds.
-const MOST_LOOKS: u32 = 128;
+/// The most looks before a sleep, some two microseconds. Under the model checker one is enough to have the path.
+const MOST_LOOKS: u32 = if cfg!(test) { 1 } else { 128 };
 /// Where looking was in vain, it is tried again this often.
 const TRY_AGAIN: u32 = 32;
 /// Looks without a pause in between that an end makes when it spins, before it lets others run: some ten microseconds.
@@ -180,7 +180,8 @@ impl<W: Bed, B: Barrier> Sleeper<'_, W, B> {
     ) -> Result<T, Fault> {
         self.patience.looked = Some(Instant::now());
         loop {
-            self.waits.store(self.mark, Ordering::Relaxed);
+            // Not a store: in one order with those who swap it away.
+            self.waits.swap(self.mark, Ordering::AcqRel);
             let longest = if self.barrier.before_sleep() { LOOK } else { UNFENCED };
             if let Some(value) = ready()? {
                 return Ok(value);

@@ -182,6 +182,13 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         Ok(Self { start, len, region: PhantomData })
     }
 
+    /// [`slice`](Self::slice) of `len` bytes from `offset`, without the generality.
+    #[inline]
+    pub(crate) fn part(&self, offset: usize, len: usize) -> Result<Self> {
+        let start = self.within("SharedBytes::slice", offset, len)?;
+        Ok(Self { start, len, region: PhantomData })
+    }
+
     /// The bytes before `middle` and those from there on.
     ///
     /// # Errors

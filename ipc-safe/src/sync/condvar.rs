@@ -1,6 +1,8 @@
 //! Waiting for what a mutex guards to change.
 
+use super::locked::Locked;
 use super::mutex::{Mutex, MutexGuard};
+use super::robust_mutex::{RobustMutex, RobustMutexGuard};
 use super::word::Word;
 use crate::error::{Errno, Error, Rejected, Result};
 use crate::shared::{ShmSafe, layout_of_field};
@@ -192,7 +194,8 @@ fn outcome<L>((locked, result): (L, Result<(), Errno>)) -> Result<L, Rejected<L>
 
 /// The guard of a lock that a [`Condvar`] can let go of and take again.
 pub trait WaitGuard: Deref + sealed::Relock<<Self as WaitGuard>::Locked> {
-    /// What locking again gives: the guard, and for a robust mutex perhaps the word that the owner died.
+    /// What locking again gives: a guard of a [`Mutex`] itself, and for a [`RobustMutex`] what its
+    /// [`lock`](RobustMutex::lock) gives.
     type Locked;
 }
 
@@ -232,6 +235,33 @@ impl<'a, T: ShmSafe> sealed::Relock<Self> for MutexGuard<'a, T> {
 
     fn locked(guard: Self) -> Self {
         guard
+    }
+}
+
+impl<'a, T: ShmSafe> WaitGuard for RobustMutexGuard<'a, T> {
+    type Locked = Result<Locked<'a, T>>;
+}
+
+impl<'a, T: ShmSafe> sealed::Relock<Result<Locked<'a, T>>> for RobustMutexGuard<'a, T> {
+    type Lock = &'a RobustMutex<T>;
+
+    fn lock_of(guard: &Self) -> Self::Lock {
+        RobustMutexGuard::mutex(guard)
+    }
+
+    fn lock_again(lock: Self::Lock) -> Result<Locked<'a, T>> {
+        lock.lock()
+    }
+
+    fn guard(locked: Result<Locked<'a, T>>) -> Result<Self, Result<Locked<'a, T>>> {
+        match locked {
+            Ok(Locked::Consistent(guard)) => Ok(guard),
+            other => Err(other),
+        }
+    }
+
+    fn locked(guard: Self) -> Result<Locked<'a, T>> {
+        Ok(Locked::Consistent(guard))
     }
 }
 

@@ -22,6 +22,21 @@
 //! # Ok::<(), ipc_safe::Error>(())
 //! ```
 //!
+//! | record | what it is for | when a holder dies |
+//! |---|---|---|
+//! | [`Mutex`] | one at a time | stays locked |
+//! | [`RobustMutex`] | one at a time | the next one learns of it |
+//! | [`RwLock`] | many readers or one writer | stays locked |
+//! | [`Semaphore`] | so many at a time, or so much to do | its units are lost |
+//! | [`AutoResetEvent`], [`ManualResetEvent`] | something has happened: for one, for all | nobody holds it |
+//! | [`Condvar`] | what a mutex guards has changed | up to the mutex |
+//! | [`Barrier`] | all are there | counts as one that has come |
+//! | [`Once`] | initialisation | the next one initialises |
+//! | [`SequenceLock`] | a small value with readers that never wait | the last value stays, the lock is free |
+//!
+//! An operation that may wait has the crate's forms: plain, `try_`, `_timeout`, `_interruptible`; the robust mutex, and what
+//! rests on it, has no interruptible one.
+//!
 //! # What a hostile process can do
 //!
 //! Whoever can write the memory can write the words. It can make a call wait, time out, fail or succeed when it should not;
@@ -30,8 +45,9 @@
 //!
 //! # Death
 //!
-//! [`Mutex`] is not robust: a process that dies while it holds one leaves it locked. [`RobustMutex`] is. So is one of the C
-//! library, for programs that have it already: [`interop`].
+//! Only [`RobustMutex`] and what rests on it, [`Once`] and [`SequenceLock`], recover from the death of a holder; the others
+//! stay as they are. Who is killed while it only waits holds nobody up, with one exception: killed just when it is woken, it
+//! can take the wake-up with it, and others who sleep there learn only of the next one. A robust mutex of the C library serves programs that have it already: [`interop`].
 
 mod barrier;
 mod condvar;
@@ -42,10 +58,12 @@ mod locked;
 #[cfg(test)]
 pub(crate) mod models;
 mod mutex;
+mod once;
 mod ownership;
 mod robust_mutex;
 mod rwlock;
 mod semaphore;
+mod sequence_lock;
 mod word;
 
 pub use barrier::{Barrier, BarrierWaitResult};
@@ -54,7 +72,9 @@ pub use event_auto::AutoResetEvent;
 pub use event_manual::ManualResetEvent;
 pub use locked::{Locked, OwnerDied};
 pub use mutex::{Mutex, MutexGuard};
+pub use once::Once;
 pub use robust_mutex::{RobustMutex, RobustMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphorePermit};
+pub use sequence_lock::{SequenceLock, SequenceLockGuard};
 pub(crate) use word::Word;

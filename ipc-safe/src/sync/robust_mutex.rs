@@ -125,7 +125,7 @@ impl<T: ShmSafe> RobustMutex<T> {
     }
 
     #[inline]
-    fn lock_as(&self, wait: Wait) -> Result<Locked<'_, T>> {
+    pub(crate) fn lock_as(&self, wait: Wait) -> Result<Locked<'_, T>> {
         match self.ownership.acquire(wait)? {
             Taken::Regular => Ok(Locked::Consistent(RobustMutexGuard::of(self))),
             Taken::OwnerDied => Ok(Locked::OwnerDied(OwnerDied::of(RobustMutexGuard::of(self)))),

@@ -4,6 +4,7 @@
 mod blackboard;
 mod children;
 mod fifos;
+mod locks;
 mod mappings;
 mod messages;
 mod pipes;

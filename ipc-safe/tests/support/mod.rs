@@ -16,14 +16,20 @@ pub struct Watchdog {
     _done: mpsc::Sender<()>,
 }
 
+/// How long a test may take: longer where somebody asked for more rounds.
+fn patience() -> Duration {
+    if std::env::var_os("IPC_SAFE_KILLS").is_some() { 20 * PATIENCE } else { PATIENCE }
+}
+
 /// Watches the calling test.
 #[must_use]
 pub fn watchdog() -> Watchdog {
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || {
-        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("test {name} hangs: not done after {PATIENCE:?}");
+        let patience = patience();
+        if ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("test {name} hangs: not done after {patience:?}");
             kill_children();
             std::process::abort();
         }

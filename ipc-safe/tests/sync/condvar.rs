@@ -4,7 +4,7 @@ use crate::support::{fork, watchdog};
 use crate::tools::*;
 use ipc_safe::error::ErrorKind;
 use ipc_safe::shared::SharedCell;
-use ipc_safe::sync::{Condvar, Mutex, MutexGuard};
+use ipc_safe::sync::{Condvar, Mutex, MutexGuard, RobustMutex, RobustMutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -244,4 +244,57 @@ fn a_broadcast_starts_all_children() {
     for child in children {
         child.succeed();
     }
+}
+
+ipc_safe::shm_safe! {
+    struct RobustBasket {
+        things: RobustMutex<SharedCell<u32>>,
+        filled: Condvar,
+    }
+}
+
+impl RobustBasket {
+    fn lock(&self) -> RobustMutexGuard<'_, SharedCell<u32>> {
+        self.things.lock().unwrap().recover(|_| panic!("nobody died"))
+    }
+}
+
+#[test]
+fn a_robust_mutex_is_waited_with_as_well() {
+    let _watchdog = watchdog();
+    let basket = shared::<RobustBasket>();
+    let child = sleeping_child(|| {
+        let things = basket.filled.wait_while(basket.lock(), |things| things.get() == 0).unwrap();
+        i32::from(things.is_owner_died())
+    });
+    basket.lock().set(&1);
+    basket.filled.notify_all();
+    child.succeed();
+    let things = basket.filled.wait_timeout_while(basket.lock(), SHORT, |things| things.get() == 1);
+    let (things, error) = things.unwrap_err().into_parts();
+    assert!(error.is_timed_out() && !things.unwrap().is_owner_died());
+    assert!(!basket.things.is_locked());
+}
+
+/// Whoever is notified by a process that then dies with the lock learns of that, whatever it waits for.
+#[test]
+fn who_waits_learns_that_the_owner_died() {
+    let _watchdog = watchdog();
+    let basket = shared::<RobustBasket>();
+    let waiter = sleeping_child(|| {
+        let things = basket.filled.wait_while(basket.lock(), |things| things.get() < 2).unwrap();
+        let died = things.is_owner_died();
+        let things = things.recover(|things| things.set(&7));
+        i32::from(!died || things.get() != 7)
+    });
+    let dies = fork(|| {
+        let things = basket.lock();
+        things.set(&1);
+        basket.filled.notify_one();
+        std::mem::forget(things);
+        0
+    });
+    dies.succeed();
+    waiter.succeed();
+    assert_eq!(basket.lock().get(), 7);
 }

@@ -6,9 +6,11 @@ mod barrier;
 mod condvar;
 mod event;
 mod mutex;
+mod once;
 mod robust;
 mod rwlock;
 mod semaphore;
+mod sequence_lock;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;

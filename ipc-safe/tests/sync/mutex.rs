@@ -38,7 +38,7 @@ fn a_timed_lock_gives_up_in_time_and_not_before() {
 
 #[test]
 fn processes_and_threads_exclude_each_other() {
-    const PROCESSES: u64 = 4;
+    const PROCESSES: u64 = 8;
     const THREADS: u64 = 2;
     const ROUNDS: u64 = 5_000;
     let _watchdog = watchdog();

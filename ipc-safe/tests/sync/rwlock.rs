@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 type Lock = RwLock<SharedCell<[u32; 2]>>;
+/// One of the forms to lock for writing.
+type Form = fn(&Lock) -> RwLockWriteGuard<'_, SharedCell<[u32; 2]>>;
 
 #[test]
 fn zero_bytes_are_an_unlocked_lock() {
@@ -42,7 +44,7 @@ fn readers_share_it_and_a_writer_does_not() {
 #[test]
 fn a_writer_is_alone() {
     let lock = Lock::new(SharedCell::new([1, 2]));
-    let forms: [fn(&Lock) -> RwLockWriteGuard<'_, SharedCell<[u32; 2]>>; 4] = [
+    let forms: [Form; 4] = [
         Lock::write,
         |lock| lock.try_write().unwrap(),
         |lock| lock.write_timeout(Duration::ZERO).unwrap(),

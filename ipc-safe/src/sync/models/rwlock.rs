@@ -138,3 +138,22 @@ fn readers_get_in_while_another_reads_and_a_writer_has_given_up() {
         record.words.end_reading();
     });
 }
+
+/// The readers take the writers' mark with them; the writer that was woken sets it again for the other one.
+#[test]
+fn a_writer_lets_in_a_reader_and_two_writers() {
+    explore_up_to(1, || {
+        let record = Record::new();
+        record.words.write(Wait::Forever).unwrap();
+        let others = [read, Record::write, Record::write].map(|body| spawn(&record, body));
+        while record.words.state.asleep() < 1 || record.words.turn.asleep() < 2 {
+            thread::yield_now();
+        }
+        record.count();
+        record.words.end_writing();
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(record.read(), 3);
+    });
+}
