@@ -4,6 +4,7 @@
 
 mod cell;
 mod coprocess;
+mod counter;
 mod descriptor;
 mod futex;
 pub(crate) mod memory;
@@ -36,6 +37,7 @@ fn rows_of(by: By) -> Vec<Row> {
         rows.extend(semaphore::events(by, place));
         rows.extend(signal::events(by, place));
         rows.extend(futex::events(by, place));
+        rows.extend(counter::events(by, place));
     }
     rows
 }

@@ -162,7 +162,7 @@ pub(crate) fn run(mut cases: Vec<Case>, time: Duration) -> Vec<Case> {
 }
 
 pub(crate) fn print(title: &str, cases: &[Case]) {
-    println!("### {title}\n");
+    println!("#### {title}\n");
     println!(
         "| {:<50} | {:>9} | {:>9} | {:>5} | {:>7} | {:>10} | {:>14} | {:>11} |",
         "", "libc ns", "crate ns", "ratio", "control", "difference", "bar", "allocations"

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const LONG: Duration = Duration::from_secs(10);
 
 pub(crate) fn print(messages: u32) {
-    println!("### Waiting for a message that comes within 0 to 10 ms, received in another thread\n");
+    println!("#### Waiting for a message that comes within 0 to 10 ms, received in another thread\n");
     println!("| {:<16} | {:>10} | {:>12} | {:>10} |", "", "median us", "99 in 100 us", "longest us");
     println!("|:{:-<17}|{:->11}:|{:->13}:|{:->11}:|", "", "", "", "");
     let blocking = delays(messages, |queue| queue.receive_value(Selector::First).expect("a message").1);

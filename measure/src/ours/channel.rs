@@ -1,107 +1,145 @@
-//! Channels in shared memory, one a direction: of messages, and of values.
+//! Channels in shared memory, one a direction: of messages from one sender or several, and of values.
 
 use super::{capacity, name};
 use crate::fact::{Author, Place};
 use crate::mechanism::{self, Ends, Result, Seat};
 use crate::row::Row;
-use ipc_safe::channel::{Channel, Messages, Receiver, Sender, TypedReceiver, TypedSender, Values, Waiting};
+use ipc_safe::channel::{
+    Channel, Format, Messages, Receiver, Sender, SharedMessages, SharedSender, TypedReceiver, TypedSender, Values,
+    Waiting,
+};
 use ipc_safe::memory::{FixedMemfd, SharedMemory};
+use std::marker::PhantomData;
 
-pub(super) fn rows(place: Place, bytes: usize) -> [Row; 2] {
+pub(super) fn rows(place: Place, bytes: usize) -> [Row; 3] {
+    [
+        row::<Messages>("ipc-safe", place, bytes, capacity(bytes)),
+        row::<SharedMessages>("ipc-safe, several senders", place, bytes, capacity(bytes)),
+        match bytes {
+            64 => row::<Values<[u8; 64]>>("ipc-safe, values", place, bytes, capacity(bytes) / bytes),
+            _ => row::<Values<[u8; 4096]>>("ipc-safe, values", place, bytes, capacity(bytes) / bytes),
+        },
+    ]
+}
+
+fn row<F>(by: &str, place: Place, bytes: usize, capacity: usize) -> Row
+where
+    F: Format + 'static,
+    F::Sender<SharedMemory>: Outgoing,
+    F::Receiver<SharedMemory>: Incoming,
+{
     let waiting = match place {
         Place::OneCore => Waiting::Blocking,
         Place::TwoCores => Waiting::Spinning,
     };
-    let of_messages = Row::between((Author::Ours, "ipc-safe"), name::CHANNEL, place, bytes, move || {
-        let memfd = || Channel::<_, Messages>::memfd(capacity(bytes)).map(|(memfd, _)| memfd);
-        Ok(OfMessages { memfds: [memfd()?, memfd()?], waiting })
-    });
-    let of_values = match bytes {
-        64 => values::<64>(place, waiting),
-        _ => values::<4096>(place, waiting),
-    };
-    [of_messages, of_values]
+    Row::between((Author::Ours, by), name::CHANNEL, place, bytes, move || {
+        let memfd = || Channel::<_, F>::memfd(capacity).map(|(memfd, _)| memfd);
+        Ok(Directions::<F> { memfds: [memfd()?, memfd()?], waiting, format: PhantomData })
+    })
 }
 
-/// The memory of a direction.
-type Memfds = [FixedMemfd; 2];
-
-struct OfMessages {
-    memfds: Memfds,
-    waiting: Waiting,
+/// What sends.
+trait Outgoing {
+    fn set_waiting(&mut self, waiting: Waiting);
+    fn send(&mut self, message: &[u8]) -> Result;
 }
 
-impl Ends for OfMessages {
-    type Channel<'e> = MessageEnds;
-
-    fn connect(&self, seat: Seat) -> Result<MessageEnds> {
-        let open = |direction: usize| Channel::<_, Messages>::from_memfd(&self.memfds[direction]);
-        let mut sender = open(seat.end.sends())?.sender().map_err(ipc_safe::Error::from)?;
-        let mut receiver = open(seat.end.receives())?.receiver().map_err(ipc_safe::Error::from)?;
-        sender.set_waiting(self.waiting);
-        receiver.set_waiting(self.waiting);
-        Ok(MessageEnds { sender, receiver })
-    }
+/// What receives.
+trait Incoming {
+    fn set_waiting(&mut self, waiting: Waiting);
+    fn receive(&mut self, buffer: &mut [u8]) -> Result;
 }
 
-struct MessageEnds {
-    sender: Sender<SharedMemory>,
-    receiver: Receiver<SharedMemory>,
+macro_rules! outgoing {
+    ($($sender:ident),+) => {$(
+        impl Outgoing for $sender<SharedMemory> {
+            fn set_waiting(&mut self, waiting: Waiting) {
+                self.set_waiting(waiting);
+            }
+
+            #[inline]
+            fn send(&mut self, message: &[u8]) -> Result {
+                Ok(self.send(message)?)
+            }
+        }
+    )+};
 }
 
-impl mechanism::Channel for MessageEnds {
-    #[inline]
-    fn send(&mut self, message: &[u8]) -> Result {
-        Ok(self.sender.send(message)?)
+outgoing!(Sender, SharedSender);
+
+impl Incoming for Receiver<SharedMemory> {
+    fn set_waiting(&mut self, waiting: Waiting) {
+        self.set_waiting(waiting);
     }
 
     #[inline]
     fn receive(&mut self, buffer: &mut [u8]) -> Result {
-        match self.receiver.receive_into(buffer)? {
+        match self.receive_into(buffer)? {
             len if len == buffer.len() => Ok(()),
             _ => Err("a short message".into()),
         }
     }
 }
 
-fn values<const N: usize>(place: Place, waiting: Waiting) -> Row {
-    Row::between((Author::Ours, "ipc-safe, values"), name::CHANNEL, place, N, move || {
-        let memfd = || Channel::<_, Values<[u8; N]>>::memfd(capacity(N) / N).map(|(memfd, _)| memfd);
-        Ok(OfValues::<N> { memfds: [memfd()?, memfd()?], waiting })
-    })
-}
+impl<const N: usize> Outgoing for TypedSender<[u8; N], SharedMemory> {
+    fn set_waiting(&mut self, waiting: Waiting) {
+        self.set_waiting(waiting);
+    }
 
-struct OfValues<const N: usize> {
-    memfds: Memfds,
-    waiting: Waiting,
-}
-
-impl<const N: usize> Ends for OfValues<N> {
-    type Channel<'e> = ValueEnds<N>;
-
-    fn connect(&self, seat: Seat) -> Result<ValueEnds<N>> {
-        let open = |direction: usize| Channel::<_, Values<[u8; N]>>::from_memfd(&self.memfds[direction]);
-        let mut sender = open(seat.end.sends())?.sender().map_err(ipc_safe::Error::from)?;
-        let mut receiver = open(seat.end.receives())?.receiver().map_err(ipc_safe::Error::from)?;
-        sender.set_waiting(self.waiting);
-        receiver.set_waiting(self.waiting);
-        Ok(ValueEnds { sender, receiver })
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> Result {
+        Ok(self.send(message.try_into()?)?)
     }
 }
 
-struct ValueEnds<const N: usize> {
-    sender: TypedSender<[u8; N], SharedMemory>,
-    receiver: TypedReceiver<[u8; N], SharedMemory>,
-}
-
-impl<const N: usize> mechanism::Channel for ValueEnds<N> {
-    #[inline]
-    fn send(&mut self, message: &[u8]) -> Result {
-        Ok(self.sender.send(message.try_into()?)?)
+impl<const N: usize> Incoming for TypedReceiver<[u8; N], SharedMemory> {
+    fn set_waiting(&mut self, waiting: Waiting) {
+        self.set_waiting(waiting);
     }
 
     #[inline]
     fn receive(&mut self, buffer: &mut [u8]) -> Result {
-        Ok(self.receiver.receive_into(buffer.try_into()?)?)
+        Ok(self.receive_into(buffer.try_into()?)?)
+    }
+}
+
+/// The memory of each, of which each process opens its ends.
+struct Directions<F> {
+    memfds: [FixedMemfd; 2],
+    waiting: Waiting,
+    format: PhantomData<fn() -> F>,
+}
+
+impl<F: Format + 'static> Ends for Directions<F>
+where
+    F::Sender<SharedMemory>: Outgoing,
+    F::Receiver<SharedMemory>: Incoming,
+{
+    type Channel<'e> = Both<F::Sender<SharedMemory>, F::Receiver<SharedMemory>>;
+
+    fn connect(&self, seat: Seat) -> Result<Self::Channel<'_>> {
+        let open = |direction: usize| Channel::<_, F>::from_memfd(&self.memfds[direction]);
+        let mut sender = open(seat.end.sends())?.sender().map_err(ipc_safe::Error::from)?;
+        let mut receiver = open(seat.end.receives())?.receiver().map_err(ipc_safe::Error::from)?;
+        sender.set_waiting(self.waiting);
+        receiver.set_waiting(self.waiting);
+        Ok(Both { sender, receiver })
+    }
+}
+
+struct Both<S, R> {
+    sender: S,
+    receiver: R,
+}
+
+impl<S: Outgoing, R: Incoming> mechanism::Channel for Both<S, R> {
+    #[inline]
+    fn send(&mut self, message: &[u8]) -> Result {
+        self.sender.send(message)
+    }
+
+    #[inline]
+    fn receive(&mut self, buffer: &mut [u8]) -> Result {
+        self.receiver.receive(buffer)
     }
 }

@@ -42,9 +42,12 @@ pub mod name {
     pub const CELL: &str = "two-slot cell";
     pub const SIGNAL: &str = "signal";
     pub const EVENT: &str = "event in shared memory";
+    pub const COUNTER: &str = "semaphore in shared memory";
     pub const CHANNEL: &str = "channel in shared memory";
     pub const MUTEX: &str = "mutex";
     pub const ROBUST_MUTEX: &str = "robust mutex";
+    pub const READ_LOCK: &str = "reader-writer lock, to read";
+    pub const WRITE_LOCK: &str = "reader-writer lock, to write";
 }
 
 /// All of them.
