@@ -5,6 +5,7 @@
 
 mod bench;
 mod command;
+mod guide;
 mod limits;
 mod list;
 mod make;

@@ -1,6 +1,7 @@
 //! Tables and pictures of a record, and where they go in `docs/performance.md`.
 
 mod bars;
+mod costs;
 mod document;
 mod tables;
 mod versions;
@@ -20,6 +21,9 @@ pub(crate) struct Render {
     /// The paper, with a pair of marks for each part that is written
     #[arg(long, value_name = "FILE")]
     into: PathBuf,
+    /// The page of the guide with what each mechanism costs, likewise
+    #[arg(long, value_name = "FILE")]
+    guide: PathBuf,
     /// Text about the machine
     #[arg(long, value_name = "FILE")]
     machine: PathBuf,
@@ -47,7 +51,10 @@ impl Render {
         document.replace("pictures", &shown)?;
         document.replace("side by side", &tables::all(&report))?;
         document.replace("versions", &versions::line()?)?;
-        document.write(&self.into)
+        document.write(&self.into)?;
+        let mut guide = Document::read(&self.guide)?;
+        guide.replace("costs", &costs::table(&report))?;
+        guide.write(&self.guide)
     }
 }
 
