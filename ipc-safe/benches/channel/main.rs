@@ -299,7 +299,8 @@ fn main() {
         let mut best = vec![f64::MAX; rows.len()];
         for _ in 0..passes {
             for (best, &row) in best.iter_mut().zip(&rows) {
-                *best = best.min(run(row, len, what, same, count / scale));
+                // At least one batch.
+                *best = best.min(run(row, len, what, same, (count / scale).max(10_000)));
             }
         }
         for (row, time) in rows.iter().zip(&best) {

@@ -86,7 +86,7 @@ fn senders_do_not_disturb_each_other() {
 #[test]
 fn a_killed_sender_does_not_stop_the_others() {
     let _watchdog = watchdog();
-    let rounds: u32 = std::env::var("IPC_SAFE_ROUNDS").map_or(400, |rounds| rounds.parse().unwrap());
+    let rounds: u32 = std::env::var("IPC_SAFE_KILLS").map_or(400, |rounds| rounds.parse().unwrap());
     let (memfd, channel) = Channel::<_, SharedMessages>::memfd(256).unwrap();
     let mut receiver = channel.receiver().unwrap();
     let stays = open(&memfd).sender().unwrap();
