@@ -1,6 +1,7 @@
 //! A record at the start of a region.
 
 use super::bytes::SharedBytes;
+use super::cell::SharedCell;
 use super::plain::Plain;
 use super::region::{ReadWrite, Region};
 use super::sequenced::{Busy, Sequenced};
@@ -147,7 +148,7 @@ impl<T: ShmSafe, R: Region> Shared<T, R> {
 
     /// The record. On read-only memory only for loads.
     #[expect(unsafe_code, reason = "lends the record")]
-    fn record(&self) -> &T {
+    pub(crate) fn record(&self) -> &T {
         let start = self.region.start().as_ptr().wrapping_add(self.offset).cast::<T>();
         // SAFETY: `at` checked that the record's bytes are inside the region and aligned; the region is readable (and
         // writable, unless the callers only make relaxed loads) and stays as long as `self`. `T` is `ShmSafe`: any bytes are a value, and
@@ -210,6 +211,15 @@ impl<P: Plain + 'static, R: Region> Shared<Sequenced<P>, R> {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.record().version()
+    }
+}
+
+/// Also where the region is read-only and no reference to the record can be had.
+impl<P: Plain + 'static, R: Region> Shared<SharedCell<P>, R> {
+    /// A copy of the value; while others write, perhaps of parts of two.
+    #[must_use]
+    pub fn get(&self) -> P {
+        self.record().get()
     }
 }
 

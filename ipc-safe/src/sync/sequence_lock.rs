@@ -2,7 +2,7 @@
 
 use super::robust_mutex::{RobustMutex, RobustMutexGuard};
 use crate::error::Result;
-use crate::shared::{Busy, Plain, Sequenced, ShmSafe, layout_of_field};
+use crate::shared::{Busy, Plain, Region, Sequenced, Shared, ShmSafe, layout_of_field};
 use core::fmt;
 use core::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -117,6 +117,24 @@ impl<P: Plain> SequenceLock<P> {
 
     const fn guard<'a>(&'a self, mutex: RobustMutexGuard<'a, [AtomicU32; 0]>) -> SequenceLockGuard<'a, P> {
         SequenceLockGuard { mutex, lock: self }
+    }
+}
+
+/// Also where the region is read-only and no reference to the record can be had.
+impl<P: Plain + 'static, R: Region> Shared<SequenceLock<P>, R> {
+    /// A copy of the value. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] when writers replaced it during each of the looks.
+    pub fn read(&self) -> Result<P, Busy> {
+        self.record().read()
+    }
+
+    /// How often the value was replaced.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.record().version()
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
 mod bytes;
+mod cell;
 mod cursor;
 mod fenced;
 mod object;

@@ -116,6 +116,15 @@ fn eight_processes_lose_no_addition() {
     assert_eq!((pair.read(), pair.version()), (Ok([all, 2 * all]), all));
 }
 
+#[test]
+fn read_only_memory_is_read() {
+    let segment = Segment::private(4096).unwrap();
+    let pair = Shared::<Pair, _>::bare(segment.attach().unwrap()).unwrap();
+    let view = Shared::<Pair, _>::bare(segment.attach_read_only().unwrap()).unwrap();
+    pair.write(&[3, 6]).unwrap();
+    assert_eq!((view.read(), view.version()), (Ok([3, 6]), 1));
+}
+
 /// In every word, of the lock as of the value.
 #[test]
 fn garbage_in_a_sequence_lock_harms_nobody() {
