@@ -31,7 +31,7 @@ fn table(text: &mut String, report: &Report, title: &str, of: (Group, usize, Pla
     let _ = writeln!(text, "#### {title}\n");
     let moves = of.0 == Group::Messages;
     text.push_str(&line(["mechanism", "by", "p50 ns", "p99 ns", "to C"].map(str::to_owned), moves.then(heading)));
-    text.push_str("|:-------------------------|:--------------------------|--------:|--------:|------:|");
+    text.push_str("|:-----------------------------|:--------------------------|--------:|--------:|------:|");
     text.push_str(if moves { "-----------:|--------:|------:|\n" } else { "\n" });
     let mut last = "";
     for outcome in rows {
@@ -49,7 +49,7 @@ fn heading() -> [String; 3] {
 
 fn line(cells: [String; 5], throughput: Option<[String; 3]>) -> String {
     let [mechanism, by, p50, p99, ratio] = cells;
-    let mut line = format!("| {mechanism:<24} | {by:<25} | {p50:>7} | {p99:>7} | {ratio:>5} |");
+    let mut line = format!("| {mechanism:<28} | {by:<25} | {p50:>7} | {p99:>7} | {ratio:>5} |");
     if let Some([one_way, bytes, ratio]) = throughput {
         let _ = write!(line, " {one_way:>10} | {bytes:>7} | {ratio:>5} |");
     }
