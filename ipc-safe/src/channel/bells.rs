@@ -3,6 +3,7 @@
 use crate::error::{Errno, Error, Result};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{FileType, fstat};
 
 /// Two descriptors (`eventfd`), one that the sender waits on and one that the receiver waits on, so that `poll`, mio and tokio can
 /// wait for a channel. Both sides need both: each writes to that of the other, but only when the other said that it waits.
@@ -48,8 +49,8 @@ impl Bells {
 
     /// Those that another process made, in this order: the one that the sender waits on, the one that the receiver waits on.
     ///
-    /// Anything else that is written to and read from will do too, as far as it does: a foe who gives one away could make a wake-up
-    /// wait.
+    /// Anything else but an `eventfd` is never rung: to write to a pipe or a file may raise a signal. A foe who gives one away could
+    /// still make a wake-up wait, by filling it in the moment before.
     #[must_use]
     pub const fn from_descriptors(sender: OwnedFd, receiver: OwnedFd) -> Self {
         Self { sender, receiver }
@@ -82,7 +83,7 @@ impl Bells {
 
 /// Makes a descriptor readable. One that takes nothing is readable, or not what it should be.
 pub(super) fn ring(bell: BorrowedFd<'_>) {
-    if is_ready(bell, PollFlags::OUT) {
+    if is_anonymous(bell) && is_ready(bell, PollFlags::OUT) {
         let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
     }
 }
@@ -92,6 +93,12 @@ pub(super) fn silence(bell: BorrowedFd<'_>) {
     if is_ready(bell, PollFlags::IN) {
         let _ = rustix::io::read(bell, &mut [0_u8; 8]);
     }
+}
+
+/// Whether it is nothing that has a type: no pipe, socket, file or terminal, which whoever gave it may have prepared so that a
+/// write raises a signal (`SIGPIPE`, `SIGXFSZ`, `SIGTTOU`).
+fn is_anonymous(bell: BorrowedFd<'_>) -> bool {
+    fstat(bell).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::Unknown)
 }
 
 /// Whether it takes, or has, something now: the other process may have changed whether it waits.

@@ -99,7 +99,8 @@ impl<R: Region<Access = ReadWrite>, F: Format> Channel<R, F> {
     /// # Errors
     ///
     /// [`AlreadyExists`](ErrorKind::AlreadyExists) when a living process has it; [`Corrupt`](ErrorKind::Corrupt) when what stands in
-    /// the memory makes no sense. The channel comes back.
+    /// the memory makes no sense; [`LimitReached`](ErrorKind::LimitReached) when there is no descriptor to ask `/proc` who this
+    /// process is. The channel comes back.
     pub fn sender(self) -> Result<F::Sender<R>, Rejected<Self>> {
         let shape = self.shape;
         F::sender(self.area, shape.geometry).map_err(|rejected| Self::again(rejected, shape))

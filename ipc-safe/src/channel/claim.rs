@@ -1,5 +1,6 @@
 //! Who has an end of a channel.
 
+use crate::error::Result;
 use crate::process::{Identity, State};
 
 /// Who has an end, in one word that can be compared and exchanged: the process id in the upper 22 bits, which is all that Linux
@@ -30,10 +31,10 @@ impl Claim {
     /// Who had it let go.
     pub(super) const LEFT: Self = Self(1);
 
-    /// The calling process.
-    pub(super) fn of_process() -> Self {
-        let Identity { id, started } = Identity::of_process();
-        Self(u64::from(id) << TICKS | started & ((1 << TICKS) - 1))
+    /// The calling process. Fails when it cannot find out when it started, for want of a descriptor.
+    pub(super) fn of_process() -> Result<Self> {
+        let Identity { id, started } = Identity::of_process()?;
+        Ok(Self(u64::from(id) << TICKS | started & ((1 << TICKS) - 1)))
     }
 
     #[inline]
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_claim_says_who_has_it() {
-        let mine = Claim::of_process();
+        let mine = Claim::of_process().unwrap();
         assert_eq!(mine.id(), std::process::id());
         assert_eq!(mine.holder(), Holder::Present);
         assert_eq!(Claim::from_word(mine.word() + 1).holder(), Holder::Died, "another start, another process");

@@ -101,10 +101,10 @@ impl<R: Region<Access = ReadWrite>, S: Side> End<R, S> {
         area: Area<R>,
         resume: impl FnOnce(&Header) -> Result<T, Nonsense>,
     ) -> Result<(Self, T), Rejected<Area<R>>> {
-        let mine = Claim::of_process();
         let desk = S::own(area.header());
-        let before = match claim(call, desk, mine, S::NAME) {
-            Ok(before) => before,
+        let claimed = Claim::of_process().and_then(|mine| Ok((mine, claim(call, desk, mine, S::NAME)?)));
+        let (mine, before) = match claimed {
+            Ok(claims) => claims,
             Err(error) => return Err(Rejected::new(area, error)),
         };
         let ring = match resume(area.header()) {

@@ -62,7 +62,9 @@
 //!   sent, and the other side goes on as if nothing had been. So it is when an end was dropped.
 //!
 //! Processes are told apart by their ids and start times (`/proc`), so both sides must be in one pid namespace; another one is an
-//! error when the channel is opened. By `exec` a process loses its ends, but counts as their holder until it ends.
+//! error when the channel is opened. By `exec` a process loses its ends, but counts as their holder until it ends. To look at
+//! `/proc` takes a descriptor: a process that has none left does not learn of the death of one that nobody has waited for yet, and
+//! where there is no `/proc` nobody does.
 //!
 //! # Hostile processes
 //!

@@ -39,6 +39,7 @@ impl<R: Region<Access = ReadWrite>> Receiver<R> {
     ///
     /// [`Closed`](crate::error::ErrorKind::Closed) when there is none and the sender is gone or died;
     /// [`Corrupt`](crate::error::ErrorKind::Corrupt) when the other side wrote nonsense, then and ever after;
+    /// [`OutOfMemory`](crate::error::ErrorKind::OutOfMemory) when there is no memory for the message, which stays;
     /// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) in a forked child. The vector is as it was.
     #[inline]
     pub fn receive(&mut self, message: &mut Vec<u8>) -> Result<()> {
@@ -76,7 +77,7 @@ impl<R: Region<Access = ReadWrite>> Receiver<R> {
     #[inline]
     fn receive_as(&mut self, message: &mut Vec<u8>, wait: Wait) -> Result<()> {
         let found = self.find("receive", wait)?;
-        // Not more than half of the ring, which is this process's own choice.
+        // Not more than half of the ring. Whoever offers a channel chooses how large that is.
         self.end.bytes().read_vec(found.offset as usize, found.len as usize, message)?;
         self.release(found.size);
         Ok(())

@@ -39,7 +39,10 @@ pub struct SharedSender<R: Region<Access = ReadWrite>> {
 
 impl<R: Region<Access = ReadWrite>> SharedSender<R> {
     pub(super) fn claim(area: Area<R>, geometry: Geometry) -> Result<Self, Rejected<Area<R>>> {
-        let claim = Claim::of_process();
+        let claim = match Claim::of_process() {
+            Ok(claim) => claim,
+            Err(error) => return Err(Rejected::new(area, error)),
+        };
         let Some(seat) = seats::sit(&area.header().senders, claim) else {
             let error = Error::new("Channel::sender", Errno::NOSPC).without_errno();
             return Err(Rejected::new(area, error.because("all seats for senders are taken by processes that live")));

@@ -32,34 +32,23 @@ pub(super) enum Fault {
     Waited(Errno),
 }
 
-/// How a sleep ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Woken {
-    /// By somebody, or the word was not as expected, or for no reason.
-    Up,
-    /// By the clock.
-    Late,
-    /// By a signal handler.
-    Interrupted,
-}
-
 /// A word that can be slept on for a while in a way that shows a signal handler.
 pub(super) trait Bed: Word {
-    /// Sleeps while the word is `expected`, until it is woken, a signal handler ran, or the time is over.
-    fn sleep(&self, expected: u32, at_most: Duration) -> Woken;
+    /// Sleeps while the word is `expected`, until it is woken, a signal handler ran, or the time is over. Tells whether it was the
+    /// handler.
+    fn sleep(&self, expected: u32, at_most: Duration) -> bool;
 }
 
 impl Bed for AtomicU32 {
-    fn sleep(&self, expected: u32, at_most: Duration) -> Woken {
-        let Ok(time) = at_most.try_into() else { return Woken::Late };
+    fn sleep(&self, expected: u32, at_most: Duration) -> bool {
+        let Ok(time) = at_most.try_into() else { return false };
         match futex::wait(self, Flags::empty(), expected, Some(&time)) {
-            Ok(()) | Err(rustix::io::Errno::AGAIN) => Woken::Up,
-            Err(rustix::io::Errno::INTR) => Woken::Interrupted,
-            Err(rustix::io::Errno::TIMEDOUT) => Woken::Late,
+            Err(rustix::io::Errno::INTR) => true,
+            Ok(()) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::TIMEDOUT) => false,
             // A sandbox that forbids the call.
             Err(_) => {
                 std::thread::sleep(UNFENCED.min(at_most));
-                Woken::Late
+                false
             }
         }
     }
@@ -196,13 +185,13 @@ impl<W: Bed, B: Barrier> Sleeper<'_, W, B> {
             if nap.is_zero() {
                 return Err(Fault::Waited(Errno::TIMEDOUT));
             }
-            match self.waits.sleep(self.mark, nap) {
-                Woken::Interrupted if !wait.retries() => {
-                    return ready()?.ok_or(Fault::Waited(Errno::INTR));
-                }
-                Woken::Up | Woken::Interrupted => {}
-                Woken::Late if self.patience.is_time() && gone(true) => return ready()?.ok_or(Fault::Closed),
-                Woken::Late => {}
+            let interrupted = self.waits.sleep(self.mark, nap);
+            if interrupted && !wait.retries() {
+                return ready()?.ok_or(Fault::Waited(Errno::INTR));
+            }
+            // However the sleep ended: signals may come faster than the clock.
+            if self.patience.is_time() && gone(true) {
+                return ready()?.ok_or(Fault::Closed);
             }
         }
     }

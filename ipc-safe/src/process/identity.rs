@@ -1,9 +1,10 @@
 //! Which thread this is, and whether another one still lives, also when ids come back.
 
 use super::generation::Generation;
+use crate::error::{Errno, Error, Result};
 use core::cell::Cell;
 use rustix::process::Pid;
-use std::fs;
+use std::{fs, io};
 
 /// A thread, told apart from every other that has had or will have its id: the id and the time at which it started.
 ///
@@ -52,9 +53,19 @@ impl Identity {
     }
 
     /// The first thread of the calling process.
-    pub(crate) fn of_process() -> Self {
+    ///
+    /// Fails where `/proc` would tell but cannot be asked just now, for want of a descriptor: whoever goes by that the process
+    /// has no start would take any other one with its id for it.
+    pub(crate) fn of_process() -> Result<Self> {
         let id = std::process::id();
-        Self { id, started: Status::of(id).map_or(0, |status| status.started) }
+        let status = has_proc().and_then(|has_proc| has_proc.then(|| Status::read(id)).transpose());
+        match status {
+            Ok(status) => Ok(Self { id, started: status.map_or(0, |status| status.started) }),
+            Err(error) => {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+                Err(Error::new("open", errno).about(format!("/proc/{id}/stat")))
+            }
+        }
     }
 
     /// The thread that has this id now.
@@ -62,25 +73,17 @@ impl Identity {
         Status::of(id).map(|status| Self { id, started: status.started })
     }
 
-    /// Whether the thread still runs. A few system calls.
-    pub(crate) fn state(self) -> State {
-        self.state_by(|status| status.is_ending)
-    }
-
-    /// Whether the process whose first thread this is still runs. That thread may have ended before the others.
+    /// Whether the process whose first thread this is still runs. That thread may have ended before the others. A few system
+    /// calls; one that has ended but was not waited for shows in `/proc` only, and that takes a descriptor.
     pub(crate) fn process_state(self) -> State {
-        self.state_by(|status| status.is_ending && status.threads <= 1)
-    }
-
-    fn state_by(self, ended: impl FnOnce(&Status) -> bool) -> State {
         let Some(pid) = i32::try_from(self.id).ok().and_then(Pid::from_raw) else {
             return State::Ended;
         };
         match Status::of(self.id) {
             Some(status) if self.started != 0 && status.started != self.started => State::Ended,
-            Some(status) if ended(&status) => State::Ended,
+            Some(status) if status.is_ending && status.threads <= 1 => State::Ended,
             Some(_) => State::Alive,
-            // No such thread, or no /proc.
+            // No such process, or no /proc.
             None if super::is_alive(pid) => State::Alive,
             None => State::Ended,
         }
@@ -103,19 +106,28 @@ fn known() -> Known {
 #[cold]
 fn ask() -> Known {
     let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
-    let has_proc = has_proc();
-    let started = if has_proc { Status::read(id).map_or(0, |status| status.started) } else { 0 };
+    let proc = has_proc().and_then(|has_proc| Ok((has_proc, if has_proc { Status::read(id)?.started } else { 0 })));
+    let (has_proc, started) = *proc.as_ref().unwrap_or(&(false, 0));
     let generation = Some(Generation::current());
     let known = Known { generation, me: Identity { id, started }, namespace: ask_namespace(), has_proc };
-    KNOWN.set(known);
+    // What could not be asked just now is asked again the next time.
+    if proc.is_ok() {
+        KNOWN.set(known);
+    }
     known
 }
 
-/// `/proc` lists the ids of the caller in its own namespace and in those below: one id means that it is the caller's.
-fn has_proc() -> bool {
-    let status = fs::read("/proc/thread-self/status").unwrap_or_default();
+/// `/proc` lists the ids of the caller in its own namespace and in those below: one id means that it is the caller's. Fails when
+/// there is a `/proc`, but no descriptor to read it.
+fn has_proc() -> io::Result<bool> {
+    let status = match fs::read("/proc/thread-self/status") {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
+            return Ok(false);
+        }
+        status => status?,
+    };
     let ids = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"NSpid:"));
-    ids.is_some_and(|ids| ids.split(u8::is_ascii_whitespace).filter(|id| !id.is_empty()).count() == 1)
+    Ok(ids.is_some_and(|ids| ids.split(u8::is_ascii_whitespace).filter(|id| !id.is_empty()).count() == 1))
 }
 
 fn ask_namespace() -> u64 {
@@ -139,11 +151,15 @@ struct Status {
 impl Status {
     /// `None` when there is no such thread, or no `/proc` that would know.
     fn of(id: u32) -> Option<Self> {
-        if known().has_proc { Self::read(id) } else { None }
+        if known().has_proc { Self::read(id).ok() } else { None }
     }
 
-    fn read(id: u32) -> Option<Self> {
-        let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
+    fn read(id: u32) -> io::Result<Self> {
+        let stat = fs::read(format!("/proc/{id}/stat"))?;
+        Self::parse(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    }
+
+    fn parse(stat: &[u8]) -> Option<Self> {
         // The name before the last parenthesis may hold anything. The fields behind it are counted from the third on.
         let behind_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
         let mut fields = std::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
@@ -169,47 +185,36 @@ mod tests {
         let here = Identity::of_thread();
         assert_eq!(here, Identity::of_thread());
         assert_ne!(here.id, std::thread::spawn(|| Identity::of_thread().id).join().unwrap());
-        assert_eq!(here.state(), State::Alive);
-        assert_eq!(Identity::of_process().state(), State::Alive);
+        assert_eq!(Identity::of_id(here.id), Some(here));
+        assert_eq!(Identity::of_process().unwrap().process_state(), State::Alive);
     }
 
     #[test]
-    fn a_thread_that_ended_is_ended() {
-        let ended = std::thread::spawn(Identity::of_thread).join().unwrap();
-        // The kernel takes a moment after the join.
-        while ended.state() == State::Alive {
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn another_start_means_another_thread() {
-        let me = Identity::of_thread();
-        assert_eq!(Identity { started: me.started + 1, ..me }.state(), State::Ended);
+    fn another_start_means_another_process() {
+        let me = Identity::of_process().unwrap();
+        assert_eq!(Identity { started: me.started + 1, ..me }.process_state(), State::Ended);
         // Not known when it started: the id has to do.
-        assert_eq!(Identity { started: 0, ..me }.state(), State::Alive);
+        assert_eq!(Identity { started: 0, ..me }.process_state(), State::Alive);
     }
 
     #[test]
     fn a_child_that_nobody_waited_for_is_ended() {
         let mut child = Command::new("/bin/cat").arg0(") R 1 (").stdin(Stdio::piped()).spawn().unwrap();
-        let identity = Identity { id: child.id(), started: Status::of(child.id()).unwrap().started };
-        assert_eq!(identity.state(), State::Alive);
+        let identity = Identity::of_id(child.id()).unwrap();
         assert_eq!(identity.process_state(), State::Alive);
         child.kill().unwrap();
-        while identity.state() == State::Alive {
+        while identity.process_state() == State::Alive {
             std::thread::yield_now();
         }
-        assert_eq!(identity.process_state(), State::Ended);
         child.wait().unwrap();
-        assert_eq!(identity.state(), State::Ended);
+        assert_eq!(identity.process_state(), State::Ended);
     }
 
     #[test]
     fn nobody_is_ended() {
-        assert_eq!(Identity { id: 0, started: 0 }.state(), State::Ended);
-        assert_eq!(Identity { id: u32::MAX, started: 0 }.state(), State::Ended);
-        assert_eq!(Identity { id: i32::MAX.cast_unsigned(), started: 9 }.state(), State::Ended);
+        assert_eq!(Identity { id: 0, started: 0 }.process_state(), State::Ended);
+        assert_eq!(Identity { id: u32::MAX, started: 0 }.process_state(), State::Ended);
+        assert_eq!(Identity { id: i32::MAX.cast_unsigned(), started: 9 }.process_state(), State::Ended);
     }
 
     #[test]

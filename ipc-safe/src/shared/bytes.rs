@@ -139,13 +139,16 @@ impl<'a, A: Access> SharedBytes<'a, A> {
         vec
     }
 
-    /// Copies `len` bytes from `offset` into a vector, in place of what it has.
+    /// Copies `len` bytes from `offset` into a vector, in place of what it has. When there is no memory for them, that is an error
+    /// and the vector as it was.
     #[inline]
     #[expect(unsafe_code, reason = "copies out of shared memory into the vector's room")]
     pub(crate) fn read_vec(&self, offset: usize, len: usize, target: &mut Vec<u8>) -> Result<()> {
         let start = self.within("SharedBytes::read", offset, len)?;
+        if target.capacity() < len {
+            *target = room(len, target.capacity())?;
+        }
         target.clear();
-        target.reserve(len);
         // SAFETY: `within` checked that the range lies in the region, which is readable while `'a` lasts; the vector has room for
         // `len` bytes.
         unsafe { copy::read(start.as_ptr(), target.as_mut_ptr(), len) };
@@ -373,6 +376,16 @@ impl<'a, const N: usize> From<&'a [AtomicU8; N]> for SharedBytes<'a> {
 impl<A: Access> fmt::Debug for SharedBytes<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedBytes").field("start", &self.start).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+/// An empty vector with room for `len` bytes, and for twice as many as before.
+#[cold]
+fn room(len: usize, before: usize) -> Result<Vec<u8>> {
+    let mut room = Vec::new();
+    match room.try_reserve(len.max(before.saturating_mul(2))).or_else(|_| room.try_reserve_exact(len)) {
+        Ok(()) => Ok(room),
+        Err(_) => Err(Error::new("malloc", Errno::NOMEM).about(format!("{len} bytes"))),
     }
 }
 

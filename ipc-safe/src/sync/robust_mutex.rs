@@ -40,7 +40,9 @@ use std::time::Duration;
 ///
 /// A thread id can come back. Beside the word stands when the owner started; who has waited for a tenth of a second compares
 /// it with `/proc`, and takes the lock over when the id belongs to another thread by now. A holder that is killed in the few
-/// instructions before it has written that down is found only when the other thread ends.
+/// instructions before it has written that down, or after it has erased it to unlock, is found only when the other thread ends.
+/// So is every one where there is no `/proc`, or no descriptor left to read it; that an owner died whose id did not come back is
+/// seen without.
 ///
 /// Not noticed is a holder that forgets its guard and lives on; nor one that starts another program (`execve`) while it
 /// holds the lock: it has the same id. Who waits at that moment is told that the owner died; who comes later waits until the

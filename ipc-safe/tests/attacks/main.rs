@@ -12,12 +12,17 @@ mod costs;
 mod ends;
 mod forks;
 mod ids;
+#[cfg(target_arch = "x86_64")]
+// elsewhere an atomic exchange may be several instructions, which never succeed one by one
+mod instructions;
 mod locks;
 mod names;
 mod paths;
 mod peers;
 mod programs;
 mod sandbox;
+#[cfg(target_arch = "x86_64")]
+mod stepper;
 mod text;
 mod views;
 mod waits;

@@ -220,3 +220,60 @@ fn a_bell_that_takes_nothing_is_not_waited_for() {
     assert!(receiver.arm().unwrap());
     sender.send(b"rings nowhere").unwrap();
 }
+
+/// A bell that is a pipe nobody reads any more, or a socket, or a file at the limit, makes no signal that ends this process.
+#[test]
+fn a_bell_that_would_raise_a_signal_is_not_rung() {
+    let _watchdog = watchdog();
+    fork(|| {
+        let limit = libc::rlimit { rlim_cur: 1 << 20, rlim_max: 1 << 20 };
+        // SAFETY: what the signals do by themselves, and a limit, in this child only.
+        unsafe {
+            libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+            libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
+            assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+        }
+        let (reader, writer) = ipc_safe::pipe::pipe().unwrap();
+        drop(reader);
+        let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(1 << 20)).unwrap();
+        let owned = |fd: &dyn AsFd| fd.as_fd().try_clone_to_owned().unwrap();
+        for bell in [owned(&writer), owned(&socket), owned(&file)] {
+            let (memfd, channel) = Channel::<SharedMemory, Messages>::memfd(1024).unwrap();
+            let [ours, _] = Bells::new().unwrap().descriptors().map(|bell| owned(&bell));
+            let mut sender = channel.with_bells(Bells::from_descriptors(ours, bell)).sender().unwrap();
+            let theirs = Channel::<_, Messages>::from_memfd(&memfd).unwrap().with_bells(Bells::new().unwrap());
+            let mut receiver = theirs.receiver().unwrap();
+            assert!(receiver.arm().unwrap());
+            sender.send(b"rings nowhere").unwrap();
+        }
+        0
+    })
+    .succeed();
+}
+
+/// Whoever makes the channel chooses how long its messages are. One that there is no memory for is an error, and stays.
+#[test]
+fn a_message_that_there_is_no_memory_for_is_an_error() {
+    const LARGE: usize = 256 << 20;
+    let _watchdog = watchdog();
+    let (memfd, channel) = Channel::<SharedMemory, Messages>::memfd(2 * LARGE).unwrap();
+    fork(|| {
+        let mut sender = channel.sender().unwrap();
+        // Nothing is written there, so that it takes no memory.
+        sender.reserve(LARGE / 2).unwrap().commit();
+        let mut receiver = Channel::<SharedMemory, Messages>::from_memfd(&memfd).unwrap().receiver().unwrap();
+        let now = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = now.split(' ').next().unwrap().parse().unwrap();
+        let limit = libc::rlimit { rlim_cur: (pages << 12) + (16 << 20), rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: lowers a limit of the child.
+        unsafe { assert_eq!(libc::setrlimit(libc::RLIMIT_AS, &raw const limit), 0) };
+        let mut message = b"as it was".to_vec();
+        assert_eq!(receiver.receive(&mut message).unwrap_err().kind(), ErrorKind::OutOfMemory);
+        assert_eq!(message, b"as it was");
+        assert_eq!(receiver.peek().unwrap().len(), LARGE / 2);
+        0
+    })
+    .succeed();
+}

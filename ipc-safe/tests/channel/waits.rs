@@ -201,3 +201,34 @@ fn the_death_of_the_other_side_ends_the_wait() {
         sender.send(b"more").unwrap();
     }
 }
+
+/// Signals that come faster than the looks at the other side do not keep a wait from learning that it died.
+#[test]
+fn signals_do_not_hide_the_death_of_the_other_side() {
+    let _watchdog = watchdog();
+    let (memfd, channel) = Channel::<_, Messages>::memfd(64).unwrap();
+    let open = || Channel::<_, Messages>::from_memfd(&memfd).unwrap();
+    let (ready, there) = ipc_safe::pipe::pipe().unwrap();
+    let sending = fork(|| {
+        let _sender = open().sender().unwrap();
+        std::io::Write::write_all(&mut &there, b"!").unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    let receiving = fork(|| {
+        extern "C" fn nothing(_: i32) {}
+        let mut receiver = open().receiver().unwrap();
+        let often = libc::timeval { tv_sec: 0, tv_usec: 10_000 };
+        let often = libc::itimerval { it_interval: often, it_value: often };
+        // SAFETY: a handler that does nothing, and a timer of this child, for its only thread.
+        unsafe {
+            libc::signal(libc::SIGALRM, nothing as extern "C" fn(i32) as libc::sighandler_t);
+            libc::setitimer(libc::ITIMER_REAL, &raw const often, std::ptr::null_mut());
+        }
+        i32::from(receiver.receive(&mut Vec::new()).unwrap_err().kind() != ErrorKind::Closed)
+    });
+    std::io::Read::read_exact(&mut &ready, &mut [0]).unwrap();
+    drop((channel, sending));
+    receiving.succeed();
+}

@@ -519,6 +519,73 @@ fn an_id_that_came_back_is_not_the_owner() {
     });
 }
 
+/// The id of a dead owner came back, one waiter has found out and holds the lock, another one still sleeps in the stranger's
+/// name. When the stranger ends, the kernel gives the lock to that one; who holds it keeps it nevertheless.
+#[test]
+fn the_end_of_a_stranger_gives_away_no_lock_that_was_taken_over() {
+    let _watchdog = watchdog();
+    let counter = shared::<Counter>();
+    with_ids_of_our_own(|| {
+        for round in 0..3 {
+            let child = holder(&counter);
+            let id = child.pid();
+            let started = Instant::now();
+            kill(child);
+            eventually("another hundredth", || started.elapsed() > Duration::from_millis(25));
+            let Some(stranger) = fork_as(id, || {
+                loop {
+                    std::thread::park();
+                }
+            }) else {
+                println!("skipped: no right to choose a process id");
+                return 0;
+            };
+            let (taken, inside) = (AtomicBool::new(false), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let guard = counter.lock().unwrap().recover(|_| ());
+                    inside.store(true, Ordering::SeqCst);
+                    taken.store(true, Ordering::SeqCst);
+                    // The kernel has time to give it to the other one.
+                    std::thread::sleep(Duration::from_millis(80 + 100 * round));
+                    inside.store(false, Ordering::SeqCst);
+                    drop(guard);
+                });
+                scope.spawn(|| {
+                    // So much later that its sleep ends after the first one's.
+                    std::thread::sleep(Duration::from_millis(50));
+                    let guard = counter.lock().unwrap().recover(|_| ());
+                    assert!(!inside.load(Ordering::SeqCst), "two have the lock");
+                    drop(guard);
+                });
+                eventually("the lock is taken over", || taken.load(Ordering::SeqCst));
+                kill(stranger);
+            });
+            drop(consistent(counter.lock_timeout(LONG).unwrap()));
+        }
+        0
+    });
+}
+
+/// A process that has no descriptor left cannot ask `/proc`, and nobody reaps the dead owner: its death is seen all the same.
+#[test]
+fn a_death_is_seen_without_descriptors() {
+    let _watchdog = watchdog();
+    let counter = shared::<Counter>();
+    let owner = holder(&counter);
+    owner.signal(libc::SIGKILL);
+    eventually("the owner is a zombie", || state(owner.pid().cast_unsigned()) == 'Z');
+    fork(|| {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: lowers a limit of the child.
+        unsafe { assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none), 0) };
+        assert!(counter.try_lock().unwrap().is_owner_died());
+        0
+    })
+    .succeed();
+    assert!(!owner.wait().success());
+}
+
 /// The id of a dead owner comes to one who wants the lock himself: that is no deadlock.
 #[test]
 fn an_id_that_came_to_the_caller_is_not_the_owner() {

@@ -5,7 +5,7 @@
 mod ring;
 
 use super::barrier::Barrier;
-use super::waiting::{Bed, Woken};
+use super::waiting::Bed;
 use crate::sync::Word;
 use crate::sync::models::ModelWord;
 use crate::wait::Wait;
@@ -28,8 +28,8 @@ impl Barrier for Fences {
 
 /// The clock stands still: a wake-up that is lost is a thread that sleeps for ever, which loom reports.
 impl Bed for ModelWord {
-    fn sleep(&self, expected: u32, _: Duration) -> Woken {
+    fn sleep(&self, expected: u32, _: Duration) -> bool {
         Word::wait(self, expected, Wait::Forever).expect("for ever");
-        Woken::Up
+        false
     }
 }
