@@ -29,6 +29,7 @@
 //! | [`socket`] | local sockets: streams, datagrams and packets, with descriptors and credentials; frames |
 //! | [`sync`] | locks and events in shared memory, among them one that survives the death of its holder |
 //! | [`channel`] | messages and values from one process to another, through shared memory |
+//! | `testing` | with the feature of that name, for tests: isolation, leaks, watchdogs, faults, reference models |
 //!
 //! Each rests only on those above it. The raw calls are in [`sys`].
 //!
@@ -78,6 +79,8 @@ pub mod signal;
 pub mod socket;
 pub mod sync;
 pub mod sysv;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod timer;
 mod wait;
 
