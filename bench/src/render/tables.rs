@@ -80,12 +80,14 @@ fn ratio(report: &Report, outcome: &Outcome, of: impl Fn(&Numbers) -> Option<f64
     Some(of(outcome.best.as_ref()?)? / of(&report.raw_of(&outcome.about)?)?)
 }
 
-/// Rows that could not be measured, and why.
+/// Rows that could not be measured, or have fewer passes, and why.
 fn left_out(report: &Report) -> String {
     let mut text = String::new();
-    for Outcome { about, fault, .. } in &report.outcomes {
+    for Outcome { about, best, fault } in &report.outcomes {
         if let Some(fault) = fault {
-            let _ = writeln!(text, "- left out: {} by {}, {} B: {fault}", about.mechanism, about.by, about.bytes);
+            let what = if best.is_some() { "not all passes" } else { "left out" };
+            let place = if about.place == Place::OneCore { "on one core" } else { "across cores" };
+            let _ = writeln!(text, "- {what}: {} by {}, {} B {place}: {fault}", about.mechanism, about.by, about.bytes);
         }
     }
     text
