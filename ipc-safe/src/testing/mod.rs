@@ -9,6 +9,7 @@
 //! | what hangs, and where | [`Watchdog`] |
 //! | calls that fail, the nth or all, with any error number | [`Faults`], [`refuse`] |
 //! | something that happens just before a call | [`intercept`] |
+//! | what the kernel ought to answer | [`model`] |
 //!
 //! A test of what a program does when the kernel is out of memory just then, and that it leaves nothing behind:
 //!
@@ -40,6 +41,7 @@ mod intercept;
 mod isolation;
 mod leak_guard;
 mod mappings;
+pub mod model;
 mod objects;
 mod paths;
 mod proc;

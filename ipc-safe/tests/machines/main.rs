@@ -6,13 +6,14 @@
 //! shows it.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
+use ipc_safe::testing::model;
+
 #[path = "../signal/alone.rs"]
 mod alone;
 mod child;
 mod initialise;
 mod mapping;
 mod mask;
-mod model;
 mod pending;
 mod pipe;
 mod queue;

@@ -5,6 +5,7 @@ mod faults;
 mod forks;
 mod isolation;
 mod leaks;
+mod models;
 mod watchdog;
 
 use std::time::{Duration, Instant};

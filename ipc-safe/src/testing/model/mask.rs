@@ -1,15 +1,17 @@
 //! The mask of a thread, with guards and scopes.
 
-use ipc_safe::signal::SignalSet;
+use crate::signal::SignalSet;
 
 /// A scope's number, the first one that of the thread itself. Never given twice.
-pub(crate) type Scope = usize;
+pub type Scope = usize;
 
 /// A guard: what it blocks, and the scope that it was made in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Guard {
-    pub(crate) signals: SignalSet,
-    pub(crate) scope: Scope,
+pub struct Guard {
+    /// What it blocks.
+    pub signals: SignalSet,
+    /// Where it was made, and where alone it blocks.
+    pub scope: Scope,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +24,35 @@ struct Frame {
 }
 
 /// The mask: that of the innermost scope, and what its guards block.
+///
+/// ```
+/// use ipc_safe::signal::{Signal, SignalSet};
+/// use ipc_safe::testing::model::mask::{Guard, Mask};
+///
+/// let mut mask = Mask::new();
+/// let guard = Guard { signals: Signal::USR1.into(), scope: mask.scope() };
+/// let blocked = mask.blocked([guard].iter());
+/// mask.unblock(Signal::USR1.into(), blocked); // a scope in which it is not
+/// assert!(mask.blocked([guard].iter()).is_empty());
+/// mask.leave();
+/// assert_eq!(mask.blocked([guard].iter()), SignalSet::from(Signal::USR1));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Mask {
+pub struct Mask {
     frames: Vec<Frame>,
     begun: usize,
 }
 
+impl Default for Mask {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Mask {
-    pub(crate) fn new() -> Self {
+    /// A thread that blocks nothing.
+    #[must_use]
+    pub fn new() -> Self {
         let none = SignalSet::empty();
         Self { frames: vec![Frame { scope: 0, base: none, original: none }], begun: 0 }
     }
@@ -39,35 +62,35 @@ impl Mask {
     }
 
     /// The innermost scope.
-    pub(crate) fn scope(&self) -> Scope {
+    pub fn scope(&self) -> Scope {
         self.top().scope
     }
 
     /// How many scopes there are around, without the thread's own.
-    pub(crate) fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.frames.len() - 1
     }
 
     /// What is blocked while these guards live.
-    pub(crate) fn blocked<'g>(&self, guards: impl Iterator<Item = &'g Guard>) -> SignalSet {
+    pub fn blocked<'g>(&self, guards: impl Iterator<Item = &'g Guard>) -> SignalSet {
         let scope = self.scope();
         let own = guards.filter(|guard| guard.scope == scope);
         own.fold(self.top().base, |all, guard| all | guard.signals)
     }
 
     /// What would be blocked if there were no guards.
-    pub(crate) fn original(&self) -> SignalSet {
+    pub fn original(&self) -> SignalSet {
         self.top().original
     }
 
     /// A scope begins that unblocks the signals, where these are blocked.
-    pub(crate) fn unblock(&mut self, signals: SignalSet, blocked: SignalSet) {
+    pub fn unblock(&mut self, signals: SignalSet, blocked: SignalSet) {
         let original = self.original() - signals;
         self.enter(blocked - signals, original);
     }
 
     /// A scope begins that blocks exactly these signals.
-    pub(crate) fn replace(&mut self, signals: SignalSet) {
+    pub fn replace(&mut self, signals: SignalSet) {
         self.enter(signals, signals);
     }
 
@@ -76,8 +99,10 @@ impl Mask {
         self.frames.push(Frame { scope: self.begun, base, original });
     }
 
-    /// The innermost scope ends.
-    pub(crate) fn leave(&mut self) {
-        self.frames.pop();
+    /// The innermost scope ends. That of the thread itself does not.
+    pub fn leave(&mut self) {
+        if self.depth() > 0 {
+            self.frames.pop();
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What pipes and FIFOs do: bytes in pages, ends that are opened and closed, a name.
 
 use super::{Answer, Fault};
-use ipc_safe::error::{Errno, ErrorKind};
-use ipc_safe::pipe::{PIPE_BUF, Readable, Writable};
+use crate::error::{Errno, ErrorKind};
+use crate::pipe::{PIPE_BUF, Readable, Writable};
 use std::collections::VecDeque;
 
 /// The pages of a new pipe.
@@ -59,24 +59,40 @@ struct Description {
     alone_at: Option<u32>,
 }
 
-/// All there is. Ends are known by the order in which they were made.
+/// All there is. Ends are known by their place among the open ones, in the order in which they were made.
+///
+/// Asking for an end that is not there panics.
+///
+/// ```
+/// use ipc_safe::testing::model::pipe::Pipes;
+///
+/// let mut pipes = Pipes::pipe(4096, false);
+/// pipes.write(0, b"abc", false)?;
+/// pipes.close_writer(0);
+/// assert_eq!(pipes.read(0, 2)?, b"ab");
+/// assert_eq!(pipes.read(0, 2)?, b"c");
+/// assert_eq!(pipes.read(0, 2)?, b""); // the end
+/// # Ok::<(), ipc_safe::testing::model::Fault>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Pipes {
+pub struct Pipes {
     page: usize,
     packets: bool,
     pipes: Vec<Pipe>,
     descriptions: Vec<Description>,
-    /// The descriptions of the ends.
-    pub(crate) readers: Vec<usize>,
-    pub(crate) writers: Vec<usize>,
+    /// The descriptions of the reading ends.
+    pub readers: Vec<usize>,
+    /// The descriptions of the writing ends.
+    pub writers: Vec<usize>,
     /// What the name means, and which of them the handle is bound to.
     name: Option<usize>,
     handle: Option<usize>,
 }
 
 impl Pipes {
-    /// A pipe with both ends.
-    pub(crate) fn pipe(page: usize, packets: bool) -> Self {
+    /// A pipe with both ends, of bytes or of packets, on a system with pages of this size.
+    #[must_use]
+    pub fn pipe(page: usize, packets: bool) -> Self {
         let mut pipes = Self::nothing(page);
         pipes.packets = packets;
         pipes.pipes.push(Pipe::new());
@@ -89,7 +105,8 @@ impl Pipes {
     }
 
     /// A name that means nothing yet.
-    pub(crate) const fn nothing(page: usize) -> Self {
+    #[must_use]
+    pub const fn nothing(page: usize) -> Self {
         Self {
             page,
             packets: false,
@@ -134,7 +151,8 @@ impl Pipes {
         &mut self.pipes[self.descriptions[description].pipe]
     }
 
-    pub(crate) fn write(&mut self, writer: usize, bytes: &[u8], atomic: bool) -> Answer<usize> {
+    /// Writes as much as there is room for, or with `atomic` everything or nothing.
+    pub fn write(&mut self, writer: usize, bytes: &[u8], atomic: bool) -> Answer<usize> {
         let (page, packets) = (self.page, self.packets);
         let pipe = self.of_mut(self.writers[writer]);
         if atomic && bytes.len() > PIPE_BUF {
@@ -164,7 +182,8 @@ impl Pipes {
         if written == 0 { Err(Fault::WOULD_BLOCK) } else { Ok(written) }
     }
 
-    pub(crate) fn read(&mut self, reader: usize, len: usize) -> Answer<Vec<u8>> {
+    /// Reads at most so much; nothing at the end.
+    pub fn read(&mut self, reader: usize, len: usize) -> Answer<Vec<u8>> {
         let packets = self.packets;
         let pipe = self.of_mut(self.readers[reader]);
         let mut bytes = Vec::new();
@@ -189,7 +208,8 @@ impl Pipes {
         Ok(bytes)
     }
 
-    pub(crate) fn set_capacity(&mut self, writer: usize, bytes: usize) -> Answer<usize> {
+    /// Sets how much the pipe holds; how much it is then.
+    pub fn set_capacity(&mut self, writer: usize, bytes: usize) -> Answer<usize> {
         let page = self.page;
         let pipe = self.of_mut(self.writers[writer]);
         let pages = bytes.max(page).next_power_of_two() / page;
@@ -200,30 +220,34 @@ impl Pipes {
         Ok(pages * page)
     }
 
-    pub(crate) fn clone_reader(&mut self, reader: usize) {
+    /// Copies the descriptor of a reading end.
+    pub fn clone_reader(&mut self, reader: usize) {
         let description = self.readers[reader];
         self.descriptions[description].copies += 1;
         self.readers.push(description);
     }
 
-    pub(crate) fn clone_writer(&mut self, writer: usize) {
+    /// Copies the descriptor of a writing end.
+    pub fn clone_writer(&mut self, writer: usize) {
         let description = self.writers[writer];
         self.descriptions[description].copies += 1;
         self.writers.push(description);
     }
 
-    pub(crate) fn close_reader(&mut self, reader: usize) {
+    /// Closes a reading end.
+    pub fn close_reader(&mut self, reader: usize) {
         let description = self.readers.remove(reader);
         self.close(description);
     }
 
-    pub(crate) fn close_writer(&mut self, writer: usize) {
+    /// Closes a writing end.
+    pub fn close_writer(&mut self, writer: usize) {
         let description = self.writers.remove(writer);
         self.close(description);
     }
 
-    /// Whether the handle is new.
-    pub(crate) fn create(&mut self, new: bool) -> Answer<bool> {
+    /// Makes a FIFO of the name, or with `new` insists on that; whether it is new.
+    pub fn create(&mut self, new: bool) -> Answer<bool> {
         let is_new = self.name.is_none();
         if new && !is_new {
             return Err(Fault::EXISTS);
@@ -236,11 +260,14 @@ impl Pipes {
         Ok(is_new)
     }
 
-    pub(crate) const fn has_handle(&self) -> bool {
+    /// Whether there is a handle to open ends by.
+    #[must_use]
+    pub const fn has_handle(&self) -> bool {
         self.handle.is_some()
     }
 
-    pub(crate) fn unlink(&mut self) -> Answer<()> {
+    /// Removes the name, if it still means what the handle does.
+    pub fn unlink(&mut self) -> Answer<()> {
         if self.name != self.handle {
             return Err(REPLACED);
         }
@@ -256,14 +283,16 @@ impl Pipes {
         }
     }
 
-    pub(crate) fn open_reader(&mut self, lasting: bool) -> Answer<()> {
+    /// Opens for reading; with `lasting` also for writing, so that no writer is ever the last.
+    pub fn open_reader(&mut self, lasting: bool) -> Answer<()> {
         let pipe = self.named()?;
         let reader = self.describe(pipe, true, lasting);
         self.readers.push(reader);
         Ok(())
     }
 
-    pub(crate) fn open_writer(&mut self) -> Answer<()> {
+    /// Opens for writing, without waiting for a reader.
+    pub fn open_writer(&mut self) -> Answer<()> {
         // What the name means is opened before it is compared.
         if self.name.is_some_and(|pipe| self.pipes[pipe].readers == 0) {
             return Err(NO_READER);
@@ -275,12 +304,14 @@ impl Pipes {
     }
 
     /// Bytes that wait, and the capacity, as an end sees them.
-    pub(crate) fn sizes(&self, description: usize) -> (usize, usize) {
+    #[must_use]
+    pub fn sizes(&self, description: usize) -> (usize, usize) {
         let pipe = self.of(description);
         (pipe.len(), pipe.most * self.page)
     }
 
-    pub(crate) fn readable(&self, reader: usize) -> Answer<Readable> {
+    /// What a reading end would find.
+    pub fn readable(&self, reader: usize) -> Answer<Readable> {
         let description = &self.descriptions[self.readers[reader]];
         let pipe = &self.pipes[description.pipe];
         if !pipe.pages.is_empty() {
@@ -292,7 +323,8 @@ impl Pipes {
         }
     }
 
-    pub(crate) fn writable(&self, writer: usize) -> Answer<Writable> {
+    /// What a writing end would find.
+    pub fn writable(&self, writer: usize) -> Answer<Writable> {
         let pipe = self.of(self.writers[writer]);
         if pipe.readers == 0 {
             Ok(Writable::Broken)
@@ -301,5 +333,98 @@ impl Pipes {
         } else {
             Err(Fault::WOULD_BLOCK)
         }
+    }
+}
+
+/// A call on a pipe, whose ends are known by their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Writes so many equal bytes.
+    Write {
+        /// By which end.
+        writer: usize,
+        /// How many.
+        len: usize,
+        /// Which.
+        byte: u8,
+        /// All or nothing.
+        atomic: bool,
+    },
+    /// Reads.
+    Read {
+        /// By which end.
+        reader: usize,
+        /// At most so many bytes.
+        len: usize,
+    },
+    /// Sets how much the pipe holds.
+    SetCapacity {
+        /// By which end.
+        writer: usize,
+        /// In bytes.
+        bytes: usize,
+    },
+    /// Copies the descriptor of a reading end.
+    CloneReader {
+        /// Which end.
+        reader: usize,
+    },
+    /// Copies the descriptor of a writing end.
+    CloneWriter {
+        /// Which end.
+        writer: usize,
+    },
+    /// Closes a reading end.
+    CloseReader {
+        /// Which end.
+        reader: usize,
+    },
+    /// Closes a writing end.
+    CloseWriter {
+        /// Which end.
+        writer: usize,
+    },
+}
+
+/// What a [`Step`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// So much was written, or is the capacity.
+    Count(usize),
+    /// This was read.
+    Bytes(Vec<u8>),
+}
+
+impl Pipes {
+    /// Whether the end of the step is there.
+    #[must_use]
+    pub const fn is_possible(&self, step: &Step) -> bool {
+        match *step {
+            Step::Read { reader, .. } | Step::CloneReader { reader } | Step::CloseReader { reader } => {
+                reader < self.readers.len()
+            }
+            Step::Write { writer, .. }
+            | Step::SetCapacity { writer, .. }
+            | Step::CloneWriter { writer }
+            | Step::CloseWriter { writer } => writer < self.writers.len(),
+        }
+    }
+
+    /// What a [possible](Self::is_possible) step answers. Others panic.
+    pub fn perform(&mut self, step: &Step) -> Answer<Outcome> {
+        match *step {
+            Step::Write { writer, len, byte, atomic } => {
+                return self.write(writer, &vec![byte; len], atomic).map(Outcome::Count);
+            }
+            Step::Read { reader, len } => return self.read(reader, len).map(Outcome::Bytes),
+            Step::SetCapacity { writer, bytes } => return self.set_capacity(writer, bytes).map(Outcome::Count),
+            Step::CloneReader { reader } => self.clone_reader(reader),
+            Step::CloneWriter { writer } => self.clone_writer(writer),
+            Step::CloseReader { reader } => self.close_reader(reader),
+            Step::CloseWriter { writer } => self.close_writer(writer),
+        }
+        Ok(Outcome::Done)
     }
 }

@@ -4,11 +4,25 @@ use super::{Answer, Fault};
 use std::collections::BTreeMap;
 
 /// The how manieth object this is: what a model has in place of an id. Never comes back.
-pub(crate) type Serial = u32;
+pub type Serial = u32;
 
 /// Objects by serial number, found by key.
+///
+/// ```
+/// use ipc_safe::testing::model::Fault;
+/// use ipc_safe::testing::model::table::{Get, Table};
+///
+/// let mut table = Table::new(1);
+/// let new = |key| Get { key, create: true, create_new: true };
+/// let made = table.get(new(7), |_| Ok("an object"), |_| Ok(()))?;
+/// assert_eq!(table.get(new(7), |_| Ok("another"), |_| Ok(())), Err(Fault::EXISTS));
+/// assert_eq!(table.get(new(8), |_| Ok("another"), |_| Ok(())), Err(Fault::LIMIT));
+/// table.remove(made)?;
+/// assert_eq!(table.at(made), Err(Fault::GONE));
+/// # Ok::<(), Fault>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Table<T> {
+pub struct Table<T> {
     objects: BTreeMap<Serial, (i32, T)>,
     made: Serial,
     limit: usize,
@@ -16,27 +30,33 @@ pub(crate) struct Table<T> {
 
 /// How a `get` call is made: the flags `IPC_CREAT` and `IPC_EXCL` as the crate's options set them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Get {
-    pub(crate) key: i32,
-    pub(crate) create: bool,
-    pub(crate) create_new: bool,
+pub struct Get {
+    /// The key; 0 for a new object without one.
+    pub key: i32,
+    /// Makes the object where there is none.
+    pub create: bool,
+    /// Makes the object, and insists that there was none.
+    pub create_new: bool,
 }
 
 impl Get {
-    pub(crate) const fn may_create(self) -> bool {
+    /// Whether an object may be made.
+    #[must_use]
+    pub const fn may_create(self) -> bool {
         self.create || self.create_new
     }
 }
 
 impl<T> Table<T> {
     /// An empty table for at most `limit` objects.
-    pub(crate) const fn new(limit: usize) -> Self {
+    #[must_use]
+    pub const fn new(limit: usize) -> Self {
         Self { objects: BTreeMap::new(), made: 0, limit }
     }
 
     /// A `get` call. `make` makes a new object, or says why not, before the number of objects is looked at; `check` says
     /// whether the existing one will do.
-    pub(crate) fn get(
+    pub fn get(
         &mut self,
         get: Get,
         make: impl FnOnce(&Self) -> Answer<T>,
@@ -54,7 +74,8 @@ impl<T> Table<T> {
     }
 
     /// The object of a key; private ones are not found.
-    pub(crate) fn find(&self, key: i32) -> Option<Serial> {
+    #[must_use]
+    pub fn find(&self, key: i32) -> Option<Serial> {
         let of_key = |(serial, (its, _)): (&Serial, &(i32, T))| (*its == key).then_some(*serial);
         if key == 0 { None } else { self.objects.iter().find_map(of_key) }
     }
@@ -69,34 +90,34 @@ impl<T> Table<T> {
     }
 
     /// The object, unless it is gone.
-    pub(crate) fn at(&self, serial: Serial) -> Answer<&T> {
+    pub fn at(&self, serial: Serial) -> Answer<&T> {
         self.objects.get(&serial).map(|(_, object)| object).ok_or(Fault::GONE)
     }
 
     /// The object, unless it is gone.
-    pub(crate) fn at_mut(&mut self, serial: Serial) -> Answer<&mut T> {
+    pub fn at_mut(&mut self, serial: Serial) -> Answer<&mut T> {
         self.objects.get_mut(&serial).map(|(_, object)| object).ok_or(Fault::GONE)
     }
 
     /// Takes the object out.
-    pub(crate) fn remove(&mut self, serial: Serial) -> Answer<()> {
+    pub fn remove(&mut self, serial: Serial) -> Answer<()> {
         self.objects.remove(&serial).map(drop).ok_or(Fault::GONE)
     }
 
     /// Takes the key away from the object, which stays.
-    pub(crate) fn forget_key(&mut self, serial: Serial) {
+    pub fn forget_key(&mut self, serial: Serial) {
         if let Some((key, _)) = self.objects.get_mut(&serial) {
             *key = 0;
         }
     }
 
     /// Serial number, key and object of all.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Serial, i32, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Serial, i32, &T)> {
         self.objects.iter().map(|(serial, (key, object))| (*serial, *key, object))
     }
 
     /// All objects, to change them.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.objects.values_mut().map(|(_, object)| object)
     }
 }
