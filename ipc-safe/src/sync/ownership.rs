@@ -196,6 +196,9 @@ impl Ownership {
                     None => continue,
                 }
             };
+            if errno != io::Errno::INVAL {
+                refused_since = None;
+            }
             match errno {
                 // There is no such thread, or it is ending; or after the time of a slice, perhaps it is another one by now.
                 io::Errno::SRCH | io::Errno::TIMEDOUT if self.succeed(word, me) => return Ok(Taken::OwnerDied),
