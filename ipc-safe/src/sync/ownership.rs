@@ -193,7 +193,10 @@ impl Ownership {
             let Err(errno) = self.ask_kernel(wait) else {
                 match self.granted(me) {
                     Some(taken) => return Ok(taken),
-                    None => continue,
+                    None => {
+                        out_of_time(wait)?;
+                        continue;
+                    }
                 }
             };
             if errno != io::Errno::INVAL {
