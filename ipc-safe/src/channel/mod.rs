@@ -77,7 +77,8 @@
 //! # Fork
 //!
 //! An end belongs to the process that took it. A forked child's copy refuses every call and does nothing when dropped; make the
-//! [`Channel`] before the fork and take the ends after it.
+//! [`Channel`] before the fork and take the ends after it. The bytes of a [`Reservation`] that a child inherits are its parent's,
+//! too: what it writes there, the parent sends.
 //!
 //! # How it is made
 //!

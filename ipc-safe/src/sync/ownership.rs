@@ -193,9 +193,15 @@ impl Ownership {
             let Err(errno) = self.ask_kernel(wait) else {
                 match self.granted(me) {
                     Some(taken) => return Ok(taken),
-                    None => continue,
+                    None => {
+                        out_of_time(wait)?;
+                        continue;
+                    }
                 }
             };
+            if errno != io::Errno::INVAL {
+                refused_since = None;
+            }
             match errno {
                 // There is no such thread, or it is ending; or after the time of a slice, perhaps it is another one by now.
                 io::Errno::SRCH | io::Errno::TIMEDOUT if self.succeed(word, me) => return Ok(Taken::OwnerDied),

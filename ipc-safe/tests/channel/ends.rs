@@ -34,6 +34,28 @@ fn an_end_has_one_holder() {
     assert!(open(&memfd).receiver().is_ok());
 }
 
+/// Who cannot find out when it started, for want of a descriptor, takes no end: it would pass for any later process with its id.
+#[test]
+fn no_end_is_taken_without_a_descriptor() {
+    let (memfd, channel) = Channel::<_, Messages>::memfd(4096).unwrap();
+    fork(|| {
+        let limit = |descriptors| {
+            let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: 64 };
+            // SAFETY: a limit of the child.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        };
+        limit(0);
+        let rejected = channel.sender().unwrap_err();
+        assert_eq!(rejected.error().kind(), ErrorKind::LimitReached, "{rejected}");
+        let rejected = rejected.into_inner().receiver().unwrap_err();
+        limit(64);
+        let _receiver = rejected.into_inner().receiver().unwrap();
+        let _sender = open(&memfd).sender().unwrap();
+        0
+    })
+    .succeed();
+}
+
 /// When an end is dropped, the other side learns of it, after what was sent; a new holder makes it go on.
 #[test]
 fn the_end_of_the_stream_comes_after_what_was_sent() {

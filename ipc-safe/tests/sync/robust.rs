@@ -388,6 +388,51 @@ fn garbage_in_the_words_does_no_harm() {
     }
 }
 
+/// A foe writes what an owner, a waiter, the kernel or nobody would, of threads that live, died or never were, all the time. Calls
+/// that do not wait, or not for long, return.
+#[test]
+fn a_foe_who_writes_all_the_time_makes_no_call_hang() {
+    let _watchdog = watchdog();
+    let segment = Segment::private(4096).unwrap();
+    let counter = Shared::<Counter, _>::bare(segment.attach().unwrap()).unwrap();
+    let words = Shared::<[AtomicU32; 4], _>::bare(segment.attach().unwrap()).unwrap();
+    let dead = fork(|| 0);
+    let ids = [0, thread_id(), std::process::id(), dead.pid().cast_unsigned(), 1, 2, 0x3fff_ffff];
+    dead.succeed();
+    drop(consistent(counter.lock().unwrap()));
+    let foe = fork(|| {
+        let ids = [&ids[..], &[std::process::id()]].concat();
+        let mut random = 0x2545_f491_u32;
+        loop {
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+            let id = ids[random as usize % ids.len()];
+            let value = if random & 0x100 == 0 { id | random & 0xc000_0000 } else { random };
+            match random >> 10 & 7 {
+                // Word; state; mark: start, id.
+                index @ (0 | 1 | 3) => words[index as usize].store(value, Ordering::Relaxed),
+                2 => words[2].store(random >> 20, Ordering::Relaxed),
+                4 => words[3].store(id, Ordering::Relaxed),
+                _ => words[0].store(id | random & 0xc000_0000, Ordering::Relaxed),
+            }
+        }
+    });
+    let (mut locked, end) = (0, Instant::now() + Duration::from_millis(500));
+    while Instant::now() < end {
+        for timeout in [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(120)] {
+            let start = Instant::now();
+            let results = [counter.try_lock().is_ok(), counter.lock_timeout(timeout).is_ok()];
+            locked += results.map(usize::from).iter().sum::<usize>();
+            assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        }
+    }
+    drop(foe);
+    println!("locked {locked} times");
+    words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    drop(consistent(counter.lock_timeout(LONG).unwrap()));
+}
+
 /// Child of a process that enters new namespaces of `flags`, in which it is process 1 when a pid namespace is among them.
 /// `None` when there are none to be had.
 fn in_namespaces(flags: i32, body: impl FnOnce() -> i32) -> Option<i32> {
