@@ -132,13 +132,17 @@ pub fn isolated(body: impl FnOnce() + Send) -> Isolation {
 /// the test to end; a signal to the whole process may be delivered there.
 ///
 /// ```no_run
-/// use ipc_safe::testing::{LeakGuard, in_process};
+/// use ipc_safe::testing::{LeakGuard, in_process, isolated};
 ///
 /// #[test]
 /// fn leaves_nothing() {
 ///     in_process(|| {
-///         let _guard = LeakGuard::new().unwrap();
-///         // ...
+///         // System V objects are everybody's, also in a process of its own.
+///         let isolation = isolated(|| {
+///             let _guard = LeakGuard::new().unwrap();
+///             // ...
+///         });
+///         println!("{isolation}");
 ///     });
 /// }
 /// ```

@@ -11,15 +11,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Panics when it is dropped while something is there that was not when it was made, or the other way round, and says what.
 /// Keeps still when the thread panics already.
 ///
-/// What goes away within a second is no leak. Like all [snapshots](Snapshot), it sees what other threads do.
+/// What goes away within a second is no leak. Like all [snapshots](Snapshot), it sees what other threads do, and System V objects of
+/// everybody who has the same IPC namespace.
 ///
 /// ```
 /// use ipc_safe::sysv::MessageQueue;
-/// use ipc_safe::testing::{LeakGuard, Resources, Snapshot};
+/// use ipc_safe::testing::{LeakGuard, Resources, Snapshot, isolated};
 ///
-/// let _guard = LeakGuard::of(Snapshot::options().only(Resources::THREAD))?;
-/// let queue = MessageQueue::private()?; // an owner, which removes it
-/// # Ok::<(), ipc_safe::Error>(())
+/// let isolation = isolated(|| {
+///     let _guard = LeakGuard::of(Snapshot::options().only(Resources::THREAD)).unwrap();
+///     let queue = MessageQueue::private().unwrap(); // an owner, which removes it
+/// });
+/// println!("{isolation}");
 /// ```
 #[derive(Debug)]
 #[must_use = "it looks when it is dropped"]

@@ -16,13 +16,15 @@
 //! ```
 //! use ipc_safe::error::{Errno, ErrorKind};
 //! use ipc_safe::sysv::Segment;
-//! use ipc_safe::testing::{Faults, LeakGuard, Occurrence, Resources, Snapshot};
+//! use ipc_safe::testing::{Faults, LeakGuard, Occurrence, Resources, Snapshot, isolated};
 //!
-//! let _guard = LeakGuard::of(Snapshot::options().only(Resources::THREAD))?;
-//! let faults = Faults::new().fail("shmat", Errno::NOMEM, Occurrence::Nth(1))?;
-//! let error = faults.run(|| Segment::private(100).unwrap().attach().unwrap_err())?.into_value();
-//! assert_eq!(error.kind(), ErrorKind::OutOfMemory);
-//! # Ok::<(), ipc_safe::Error>(())
+//! let isolation = isolated(|| {
+//!     let _guard = LeakGuard::of(Snapshot::options().only(Resources::THREAD)).unwrap();
+//!     let faults = Faults::new().fail("shmat", Errno::NOMEM, Occurrence::Nth(1)).unwrap();
+//!     let failed = faults.run(|| Segment::private(100).unwrap().attach().unwrap_err()).unwrap();
+//!     assert_eq!(failed.into_value().kind(), ErrorKind::OutOfMemory);
+//! });
+//! println!("{isolation}");
 //! ```
 //!
 //! Namespaces, filters and children need no rights on most systems. Where a system forbids them, the outcome says so: a test can

@@ -21,8 +21,8 @@ bitflags! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub struct Resources: u32 {
-        /// System V queues, sets and segments of the calling thread's IPC namespace: what they are, how many messages a queue
-        /// holds, how often a segment is attached.
+        /// System V queues, sets and segments of the calling thread's IPC namespace, whoever made them: what they are, how many
+        /// messages a queue holds, how often a segment is attached. To see one's own only, be [isolated](super::isolated).
         const OBJECTS = 1 << 0;
         /// Mappings of files, of shared memory and of segments.
         const MAPPINGS = 1 << 1;
@@ -152,7 +152,8 @@ impl SnapshotOptions {
 /// What there was when it was taken: objects, mappings, descriptors, children, threads, signals, timers, paths.
 ///
 /// Most of it belongs to the whole process. Where several threads run (tests do, in parallel), take what is the
-/// [thread's alone](Resources::THREAD), or do the test in [a process of its own](super::in_process). What a program does once
+/// [thread's alone](Resources::THREAD), or do the test in [a process of its own](super::in_process), and within it
+/// [isolated](super::isolated). What a program does once
 /// and keeps (a library that is loaded, a page for fork generations) is no leak: do it before.
 ///
 /// ```

@@ -3,7 +3,7 @@
 use ipc_safe::error::{Errno, ErrorKind};
 use ipc_safe::sysv::{MessageQueue, MessageType, Segment, Selector, SemaphoreSet};
 use ipc_safe::testing::{Answer, Faults, LeakGuard, Occurrence, Resources, Snapshot, SystemCall};
-use ipc_safe::testing::{in_process, intercept, refuse};
+use ipc_safe::testing::{intercept, refuse};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
@@ -196,7 +196,7 @@ fn what_outlives_the_body_is_let_go() {
 /// Thread, filter and listener are gone when it returns.
 #[test]
 fn injection_leaves_nothing() {
-    in_process(|| {
+    crate::alone(|| {
         let faults = Faults::new().fail(GETPPID, Errno::PERM, Occurrence::Every).unwrap();
         faults.run(getppid).unwrap().into_value();
         let guard = LeakGuard::of(Snapshot::options().only(Resources::ALL)).unwrap();

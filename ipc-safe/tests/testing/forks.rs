@@ -1,7 +1,7 @@
 //! Closures in forked children.
 
 use ipc_safe::process::{ChildStatus, is_alive};
-use ipc_safe::testing::{ChildFailure, Forked, LeakGuard, Resources, Snapshot, Transfer, fork, in_process};
+use ipc_safe::testing::{ChildFailure, Forked, LeakGuard, Resources, Snapshot, Transfer, fork};
 
 fn forked<T: Transfer>(body: impl FnOnce() -> T) -> Forked<T> {
     // SAFETY: the bodies use std and system calls on values of their own.
@@ -62,7 +62,7 @@ fn a_child_that_somebody_else_waited_for_is_lost() {
 
 #[test]
 fn children_leave_nothing() {
-    in_process(|| {
+    crate::alone(|| {
         forked(|| ()).wait().unwrap();
         let guard = LeakGuard::of(Snapshot::options().only(Resources::ALL)).unwrap();
         for number in 0..20 {

@@ -104,7 +104,7 @@ fn locked_memory_is_found() {
 
 #[test]
 fn descriptors_are_found_with_what_they_are() {
-    in_process(|| {
+    crate::alone(|| {
         let found = difference(Resources::DESCRIPTORS, || std::fs::File::open("/dev/null").unwrap());
         let text = only(&found);
         assert!(text.starts_with("new      descriptor ") && text.ends_with(": /dev/null"), "{text}");
@@ -226,7 +226,7 @@ fn paths_are_found_in_folders_and_below() {
 
 #[test]
 fn a_guard_panics_with_the_difference() {
-    in_process(|| {
+    crate::alone(|| {
         let leaked = std::panic::catch_unwind(|| {
             let guard = LeakGuard::new().unwrap();
             std::mem::forget(std::fs::File::open("/dev/null").unwrap());
@@ -240,7 +240,7 @@ fn a_guard_panics_with_the_difference() {
 
 #[test]
 fn a_guard_keeps_still_where_nothing_leaked_and_where_it_panics_already() {
-    in_process(|| {
+    crate::alone(|| {
         drop(LeakGuard::new().unwrap());
         assert!(LeakGuard::new().unwrap().finish().unwrap().is_empty());
         let panicked = std::panic::catch_unwind(|| {

@@ -8,6 +8,7 @@ mod leaks;
 mod models;
 mod watchdog;
 
+use ipc_safe::testing::{in_process, isolated};
 use std::time::{Duration, Instant};
 
 /// Waits until `condition` holds; fails the test when it does not in time.
@@ -17,4 +18,9 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Runs `body` in a process and an IPC namespace of its own: nobody else makes anything that a snapshot of everything shows.
+fn alone(body: impl FnOnce() + Send) {
+    in_process(|| println!("{}", isolated(body)));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[test]
 fn one_that_is_dropped_in_time_says_nothing_and_leaves_nothing() {
-    in_process(|| {
+    crate::alone(|| {
         drop(Watchdog::new(Duration::from_secs(1000)));
         let guard = LeakGuard::of(Snapshot::options().only(Resources::ALL)).unwrap();
         for _ in 0..20 {
