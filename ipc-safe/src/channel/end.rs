@@ -226,8 +226,7 @@ impl<R: Region<Access = ReadWrite>> End<R, Sending> {
     fn wait_for_room(&mut self, ring: &mut Writing, wanted: u32, wait: Wait) -> Result<(), Fault> {
         let Self { area, patience, barrier, .. } = self;
         let header = area.header();
-        // Awake only when there is room for many, or the two would take turns at each message.
-        let mark = waits_for(wanted.max(ring.geometry().capacity / 4));
+        let mark = waits_for(wanted, ring.geometry());
         let sleeper = Sleeper { waits: &header.sender.waits, mark, barrier, patience };
         let room = || Ok(ring.has_room(&header.head.word, wanted)?.then_some(()));
         sleeper.wait(wait, room, |ask| Sending::is_peer_gone(header, ask))
@@ -235,7 +234,7 @@ impl<R: Region<Access = ReadWrite>> End<R, Sending> {
 
     /// Makes the descriptor tell when there is room for so much. False when there is, or the receiver left.
     pub(super) fn arm_for(&mut self, ring: &mut Writing, wanted: u32, call: &'static str) -> Result<bool> {
-        self.arm(call, waits_for(wanted.max(ring.geometry().capacity / 4)) & !SLEEPS)?;
+        self.arm(call, waits_for(wanted, ring.geometry()) & !SLEEPS)?;
         match ring.has_room(&self.header().head.word, wanted) {
             Ok(false) if !self.peer_left() => return Ok(true),
             Ok(_) => self.disarm(),

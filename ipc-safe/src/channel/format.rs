@@ -3,15 +3,14 @@
 use super::raw::Area;
 use super::record;
 use super::ring::Geometry;
-use super::{Receiver, Sender, SharedSender, TypedReceiver, TypedSender};
+use super::{Receiver, Sender, SharedSender};
 use crate::error::{Rejected, Result};
 use crate::shared::{Plain, ReadWrite, Region};
 use core::fmt;
 use core::marker::PhantomData;
 
-/// What goes through a [`Channel`](super::Channel), and with it the types of the ends: [`Messages`], with [`Sender`] and
-/// [`Receiver`]; [`SharedMessages`], with [`SharedSender`] and [`Receiver`]; or [`Values`], with [`TypedSender`] and
-/// [`TypedReceiver`]. Sealed.
+/// What goes through a [`Channel`](super::Channel), and with it what its ends send and receive: [`Messages`], [`Values`], or
+/// [`SharedMessages`], with several [`SharedSender`]s. Sealed.
 pub trait Format: sealed::Format {}
 
 /// Bytes in messages of any length, with their borders.
@@ -160,8 +159,8 @@ impl<P: Plain> Values<P> {
 impl<P: Plain> Format for Values<P> {}
 
 impl<P: Plain> sealed::Format for Values<P> {
-    type Sender<R: Region<Access = ReadWrite>> = TypedSender<P, R>;
-    type Receiver<R: Region<Access = ReadWrite>> = TypedReceiver<P, R>;
+    type Sender<R: Region<Access = ReadWrite>> = Sender<R, Self>;
+    type Receiver<R: Region<Access = ReadWrite>> = Receiver<R, Self>;
 
     fn shape(len: usize) -> Option<Shape> {
         let slots = (len / Self::SLOT).min(LARGEST / 2);
@@ -183,14 +182,14 @@ impl<P: Plain> sealed::Format for Values<P> {
     fn sender<R: Region<Access = ReadWrite>>(
         area: Area<R>,
         geometry: Geometry,
-    ) -> Result<TypedSender<P, R>, Rejected<Area<R>>> {
-        TypedSender::claim(area, geometry)
+    ) -> Result<Sender<R, Self>, Rejected<Area<R>>> {
+        Sender::claim(area, geometry)
     }
 
     fn receiver<R: Region<Access = ReadWrite>>(
         area: Area<R>,
         geometry: Geometry,
-    ) -> Result<TypedReceiver<P, R>, Rejected<Area<R>>> {
-        TypedReceiver::claim(area, geometry)
+    ) -> Result<Receiver<R, Self>, Rejected<Area<R>>> {
+        Receiver::claim(area, geometry)
     }
 }

@@ -1,8 +1,9 @@
-//! The end that receives messages of bytes.
+//! The end that receives, and how it receives messages of bytes.
 
 use super::Waiting;
 use super::batch::Batch;
 use super::end::{End, Receiving};
+use super::format::{Format, Messages};
 use super::header::Header;
 use super::peeked::Peeked;
 use super::raw::Area;
@@ -12,27 +13,79 @@ use crate::error::{Errno, Error, Rejected, Result};
 use crate::process::Pid;
 use crate::shared::{ReadOnly, ReadWrite, Region, SharedBytes};
 use crate::wait::Wait;
+use core::marker::PhantomData;
 use rustix::fd::BorrowedFd;
 use std::time::Duration;
 
-/// The end of a [`Channel`](super::Channel) that receives messages of bytes.
+/// The end of a [`Channel`](super::Channel) that receives.
 ///
 /// Each message comes once, whole, and in the order in which it was sent. When the sender is gone, or died, what it sent is still
 /// received; then comes [`Closed`](crate::error::ErrorKind::Closed).
 ///
 /// When this is dropped, sending fails; another receiver may take the end afterwards. In a forked child its copy does nothing.
-pub struct Receiver<R: Region<Access = ReadWrite>> {
-    end: End<R, Receiving>,
-    ring: Reading,
+///
+/// What it receives is said by the format of the channel: messages of bytes here, or values
+/// ([`TypedReceiver`](super::TypedReceiver)).
+pub struct Receiver<R: Region<Access = ReadWrite>, F: Format = Messages> {
+    pub(super) end: End<R, Receiving>,
+    pub(super) ring: Reading,
+    format: PhantomData<fn() -> F>,
 }
 
-impl<R: Region<Access = ReadWrite>> Receiver<R> {
+impl<R: Region<Access = ReadWrite>, F: Format> Receiver<R, F> {
     pub(super) fn claim(area: Area<R>, geometry: Geometry) -> Result<Self, Rejected<Area<R>>> {
         let resume = |header: &Header| Reading::resume(geometry, &header.tail.word, &header.head.word);
         let (end, ring) = End::claim("Channel::receiver", area, resume)?;
-        Ok(Self { end, ring })
+        Ok(Self { end, ring, format: PhantomData })
     }
 
+    /// Gives the room of all that was taken back, in the process that took it.
+    pub(super) fn publish_taken(&self) {
+        if self.end.is_ours() {
+            self.end.publish(&self.ring);
+        }
+    }
+
+    /// How this end waits for something to receive.
+    #[must_use]
+    pub const fn waiting(&self) -> Waiting {
+        self.end.waiting()
+    }
+
+    /// How this end waits for something to receive from now on.
+    pub const fn set_waiting(&mut self, waiting: Waiting) {
+        self.end.set_waiting(waiting);
+    }
+
+    /// The process that has the end that sends, if a living one has it. A system call or two.
+    #[must_use]
+    pub fn peer(&self) -> Option<Pid> {
+        self.end.peer()
+    }
+
+    /// The descriptor that becomes readable when there is something to receive, after [`arm`](Self::arm) asked for it; if the channel has
+    /// [`Bells`](super::Bells).
+    #[must_use]
+    pub fn bell(&self) -> Option<BorrowedFd<'_>> {
+        self.end.bell()
+    }
+
+    /// Asks the sender to make the descriptor readable, once, when there is something to receive, or when it goes. False when that is so already.
+    /// That it died does not show: give `poll` a timeout, and try.
+    ///
+    /// Forgotten when this end waits otherwise in between.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) without bells, [`Corrupt`](crate::error::ErrorKind::Corrupt),
+    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) where the kernel has no `membarrier`.
+    pub fn arm(&mut self) -> Result<bool> {
+        self.end.check("arm")?;
+        self.end.arm_for(&mut self.ring, "arm")
+    }
+}
+
+impl<R: Region<Access = ReadWrite>> Receiver<R> {
     /// Receives a message, waiting for one. It replaces what the vector has; its room is kept.
     ///
     /// # Errors
@@ -257,60 +310,15 @@ impl<R: Region<Access = ReadWrite>> Receiver<R> {
         self.ring.advance(size);
     }
 
-    /// Gives the room of all that was taken back, in the process that took it.
-    pub(super) fn publish_taken(&self) {
-        if self.end.is_ours() {
-            self.end.publish(&self.ring);
-        }
-    }
-
     /// The bytes of a message.
     #[inline]
     pub(super) fn found(&self, found: Found) -> SharedBytes<'_, ReadOnly> {
         let bytes = self.end.bytes().part(found.offset as usize, found.len as usize);
         bytes.expect("the record lies in the ring").read_only()
     }
-
-    /// How this end waits for messages.
-    #[must_use]
-    pub const fn waiting(&self) -> Waiting {
-        self.end.waiting()
-    }
-
-    /// How this end waits for messages from now on.
-    pub const fn set_waiting(&mut self, waiting: Waiting) {
-        self.end.set_waiting(waiting);
-    }
-
-    /// The process that has the end that sends, if a living one has it. A system call or two.
-    #[must_use]
-    pub fn peer(&self) -> Option<Pid> {
-        self.end.peer()
-    }
-
-    /// The descriptor that becomes readable when there is a message, after [`arm`](Self::arm) asked for it; if the channel has
-    /// [`Bells`](super::Bells).
-    #[must_use]
-    pub fn bell(&self) -> Option<BorrowedFd<'_>> {
-        self.end.bell()
-    }
-
-    /// Asks the sender to make the descriptor readable, once, when there is a message, or when it goes. False when that is so already.
-    /// That it died does not show: give `poll` a timeout, and try.
-    ///
-    /// Forgotten when this end waits otherwise in between.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) without bells, [`Corrupt`](crate::error::ErrorKind::Corrupt),
-    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) where the kernel has no `membarrier`.
-    pub fn arm(&mut self) -> Result<bool> {
-        self.end.check("arm")?;
-        self.end.arm_for(&mut self.ring, "arm")
-    }
 }
 
-impl<R: Region<Access = ReadWrite>> core::fmt::Debug for Receiver<R> {
+impl<R: Region<Access = ReadWrite>, F: Format> core::fmt::Debug for Receiver<R, F> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Receiver").field("end", &self.end).field("ring", &self.ring).finish()
     }

@@ -2,8 +2,8 @@
 //!
 //! A message is in one piece. Where it does not fit before the end of the ring, a mark says to go on at the start.
 
-use super::ring::{Geometry, Nonsense, Reading};
-use crate::error::{Errno, Error};
+use super::ring::{Geometry, Nonsense, Reading, Writing};
+use crate::error::{Errno, Error, Result};
 use crate::shared::SharedBytes;
 
 /// Every record begins at a multiple of this.
@@ -11,7 +11,7 @@ pub(super) const GRAIN: u32 = 8;
 /// The bytes of the length.
 pub(super) const PREFIX: u32 = 4;
 /// In place of a length: nothing more before the end of the ring.
-pub(super) const SKIP: u32 = u32::MAX;
+const SKIP: u32 = u32::MAX;
 
 /// The longest message. Half of the ring, so that every message fits into an empty ring, wherever that stands.
 #[inline]
@@ -24,6 +24,31 @@ pub(super) const fn longest(geometry: Geometry) -> u32 {
 pub(super) const fn size(len: usize, geometry: Geometry) -> Option<u32> {
     // Exact: the longest message has less than 2^29 bytes.
     if len <= longest(geometry) as usize { Some((len as u32 + PREFIX).next_multiple_of(GRAIN)) } else { None }
+}
+
+/// How much a record of this size leaves out before the end of the ring, so that it lies in one piece.
+#[inline]
+pub(super) const fn left_out(ring: &Writing, size: u32) -> u32 {
+    let rest = ring.geometry().capacity - ring.offset();
+    if size <= rest { 0 } else { rest }
+}
+
+/// Leaves so much out, which ends with the ring, and says so there.
+#[inline]
+pub(super) fn skip(ring: &mut Writing, bytes: SharedBytes<'_>, left_out: u32) -> Result<()> {
+    if left_out > 0 {
+        bytes.store(ring.offset() as usize, &SKIP)?;
+        ring.advance(left_out);
+    }
+    Ok(())
+}
+
+/// Writes a message where its record begins.
+#[inline]
+pub(super) fn write(bytes: SharedBytes<'_>, offset: u32, message: &[u8]) -> Result<()> {
+    // Exact: `size` has compared the length with a smaller number.
+    bytes.store(offset as usize, &(message.len() as u32))?;
+    bytes.write((offset + PREFIX) as usize, message)
 }
 
 /// The error of a message that no ring of this size takes.

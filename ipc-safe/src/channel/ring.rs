@@ -168,9 +168,11 @@ pub(super) const SLEEPS: u32 = 1;
 pub(super) const POLLS: u32 = 2;
 const THRESHOLD: u32 = 2;
 
-/// The word of a sender that sleeps until there is so much room. A ring is not so large that this loses a bit.
-pub(super) const fn waits_for(room: u32) -> u32 {
-    room << THRESHOLD | SLEEPS
+/// The word of a sender that sleeps until there is room for so much, and for a quarter of the ring: woken for less, the two sides
+/// would take turns at each message. A ring is not so large that this loses a bit.
+pub(super) const fn waits_for(wanted: u32, geometry: Geometry) -> u32 {
+    let many = geometry.capacity / 4;
+    (if wanted > many { wanted } else { many }) << THRESHOLD | SLEEPS
 }
 
 /// Whether the receiver, which just published, has to wake the sender; see [`wake`].

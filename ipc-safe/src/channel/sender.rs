@@ -1,10 +1,11 @@
-//! The end that sends messages of bytes.
+//! The end that sends, and how it sends messages of bytes.
 
 use super::Waiting;
 use super::end::{End, Sending};
+use super::format::{Format, Messages};
 use super::header::Header;
 use super::raw::Area;
-use super::record::{self, PREFIX, SKIP};
+use super::record::{self, PREFIX};
 use super::reservation::Reservation;
 use super::ring::{Geometry, Writing};
 use super::waiting::Fault;
@@ -12,27 +13,57 @@ use crate::error::{Rejected, Result};
 use crate::process::Pid;
 use crate::shared::{ReadWrite, Region, SharedBytes};
 use crate::wait::Wait;
+use core::marker::PhantomData;
 use rustix::fd::BorrowedFd;
 use std::time::Duration;
 
-/// The end of a [`Channel`](super::Channel) that sends messages of bytes.
+/// The end of a [`Channel`](super::Channel) that sends.
 ///
 /// A message is sent when the call returns: from then on the receiver gets it, whatever becomes of this process. A call that
 /// fails sent nothing.
 ///
 /// When this is dropped the stream ends; another sender may take the end afterwards. In a forked child its copy does nothing.
-pub struct Sender<R: Region<Access = ReadWrite>> {
-    end: End<R, Sending>,
-    ring: Writing,
+///
+/// What it sends is said by the format of the channel: messages of bytes here, or values ([`TypedSender`](super::TypedSender)).
+pub struct Sender<R: Region<Access = ReadWrite>, F: Format = Messages> {
+    pub(super) end: End<R, Sending>,
+    pub(super) ring: Writing,
+    format: PhantomData<fn(F)>,
 }
 
-impl<R: Region<Access = ReadWrite>> Sender<R> {
+impl<R: Region<Access = ReadWrite>, F: Format> Sender<R, F> {
     pub(super) fn claim(area: Area<R>, geometry: Geometry) -> Result<Self, Rejected<Area<R>>> {
         let resume = |header: &Header| Writing::resume(geometry, &header.tail.word, &header.head.word);
         let (end, ring) = End::claim("Channel::sender", area, resume)?;
-        Ok(Self { end, ring })
+        Ok(Self { end, ring, format: PhantomData })
     }
 
+    /// How this end waits for room.
+    #[must_use]
+    pub const fn waiting(&self) -> Waiting {
+        self.end.waiting()
+    }
+
+    /// How this end waits for room from now on.
+    pub const fn set_waiting(&mut self, waiting: Waiting) {
+        self.end.set_waiting(waiting);
+    }
+
+    /// The process that has the end that receives, if a living one has it. A system call or two.
+    #[must_use]
+    pub fn peer(&self) -> Option<Pid> {
+        self.end.peer()
+    }
+
+    /// The descriptor that becomes readable when there is room, after [`arm`](Self::arm) asked for it; if the channel has
+    /// [`Bells`](super::Bells).
+    #[must_use]
+    pub fn bell(&self) -> Option<BorrowedFd<'_>> {
+        self.end.bell()
+    }
+}
+
+impl<R: Region<Access = ReadWrite>> Sender<R> {
     /// Sends a message, waiting for room.
     ///
     /// # Errors
@@ -77,7 +108,7 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
     #[inline]
     fn send_as(&mut self, message: &[u8], wait: Wait) -> Result<()> {
         let (offset, size) = self.place("send", message.len(), wait)?;
-        self.write(offset, message)?;
+        record::write(self.end.bytes(), offset, message)?;
         self.ring.advance(size);
         self.end.publish(&self.ring);
         Ok(())
@@ -195,7 +226,7 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
             let message = message.as_ref();
             match self.place("send_many", message.len(), wait) {
                 Ok((offset, size)) => {
-                    self.write(offset, message)?;
+                    record::write(self.end.bytes(), offset, message)?;
                     self.ring.advance(size);
                 }
                 Err(error) if sent == 0 => return Err(error),
@@ -220,24 +251,12 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
         if self.end.peer_left() {
             return Err(self.end.fault(call, Fault::Closed));
         }
-        let rest = geometry.capacity - self.ring.offset();
-        let skipped = if size <= rest { 0 } else { rest };
-        if let Err(fault) = self.end.room(&mut self.ring, size + skipped, wait) {
+        let left_out = record::left_out(&self.ring, size);
+        if let Err(fault) = self.end.room(&mut self.ring, size + left_out, wait) {
             return Err(self.end.fault(call, fault));
         }
-        if skipped > 0 {
-            self.end.bytes().store(self.ring.offset() as usize, &SKIP)?;
-            self.ring.advance(skipped);
-        }
+        record::skip(&mut self.ring, self.end.bytes(), left_out)?;
         Ok((self.ring.offset(), size))
-    }
-
-    /// Writes a record.
-    #[inline]
-    fn write(&self, offset: u32, message: &[u8]) -> Result<()> {
-        // Exact: `record::size` has compared the length with a smaller number.
-        self.end.bytes().store(offset as usize, &(message.len() as u32))?;
-        self.end.bytes().write((offset + PREFIX) as usize, message)
     }
 
     /// The bytes of a reserved message.
@@ -264,30 +283,6 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
         record::longest(self.ring.geometry()) as usize
     }
 
-    /// How this end waits for room.
-    #[must_use]
-    pub const fn waiting(&self) -> Waiting {
-        self.end.waiting()
-    }
-
-    /// How this end waits for room from now on.
-    pub const fn set_waiting(&mut self, waiting: Waiting) {
-        self.end.set_waiting(waiting);
-    }
-
-    /// The process that has the end that receives, if a living one has it. A system call or two.
-    #[must_use]
-    pub fn peer(&self) -> Option<Pid> {
-        self.end.peer()
-    }
-
-    /// The descriptor that becomes readable when there is room, after [`arm`](Self::arm) asked for it; if the channel has
-    /// [`Bells`](super::Bells).
-    #[must_use]
-    pub fn bell(&self) -> Option<BorrowedFd<'_>> {
-        self.end.bell()
-    }
-
     /// Asks the receiver to make the descriptor readable, once, when there is room for a message of this length, or when it goes.
     /// False when that is so already. That it died does not show: give `poll` a timeout, and try.
     ///
@@ -302,13 +297,12 @@ impl<R: Region<Access = ReadWrite>> Sender<R> {
         self.end.check("arm")?;
         let geometry = self.ring.geometry();
         let Some(size) = record::size(len, geometry) else { return Err(record::too_big("arm", len, geometry)) };
-        let rest = geometry.capacity - self.ring.offset();
-        let wanted = if size <= rest { size } else { size + rest };
+        let wanted = size + record::left_out(&self.ring, size);
         self.end.arm_for(&mut self.ring, wanted, "arm")
     }
 }
 
-impl<R: Region<Access = ReadWrite>> core::fmt::Debug for Sender<R> {
+impl<R: Region<Access = ReadWrite>, F: Format> core::fmt::Debug for Sender<R, F> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Sender").field("end", &self.end).field("ring", &self.ring).finish()
     }

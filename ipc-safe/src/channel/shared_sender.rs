@@ -5,7 +5,7 @@ use super::barrier::Membarrier;
 use super::claim::Claim;
 use super::end::{self, Receiving, Sending, Side, wake_peer};
 use super::raw::Area;
-use super::record::{self, PREFIX, SKIP};
+use super::record;
 use super::ring::{Geometry, Writing, receiver_is_due, waits_for};
 use super::seats;
 use super::waiting::{Fault, Patience, Sleeper};
@@ -158,26 +158,21 @@ impl<R: Region<Access = ReadWrite>> SharedSender<R> {
             let message = message.as_ref();
             // The first one has a size.
             let Some(size) = record::size(message.len(), geometry) else { break };
-            let rest = geometry.capacity - ring.offset();
-            let skipped = if size <= rest { 0 } else { rest };
-            if !ring.has_room(&header.head.word, size + skipped)? {
-                let mark = waits_for((size + skipped).max(geometry.capacity / 4));
+            let left_out = record::left_out(&ring, size);
+            let wanted = size + left_out;
+            if !ring.has_room(&header.head.word, wanted)? {
+                let mark = waits_for(wanted, geometry);
                 let sleeper = Sleeper { waits: &header.sender.waits, mark, barrier: &barrier, patience };
-                let room = || Ok(ring.has_room(&header.head.word, size + skipped)?.then_some(()));
+                let room = || Ok(ring.has_room(&header.head.word, wanted)?.then_some(()));
                 match sleeper.wait(wait, room, |ask| Sending::is_peer_gone(header, ask)) {
                     Ok(()) => {}
                     Err(fault) if sent == 0 => return Err(fault),
                     Err(_) => break,
                 }
             }
-            if skipped > 0 {
-                let _ = area.bytes().store(ring.offset() as usize, &SKIP);
-                ring.advance(skipped);
-            }
-            let offset = ring.offset();
-            // Inside the ring, which is inside the bytes.
-            let _ = area.bytes().store(offset as usize, &(message.len() as u32));
-            let _ = area.bytes().write((offset + PREFIX) as usize, message);
+            // Neither fails: inside the ring, which is inside the bytes.
+            let _ = record::skip(&mut ring, area.bytes(), left_out);
+            let _ = record::write(area.bytes(), ring.offset(), message);
             ring.advance(size);
             sent += 1;
             wait = Wait::No;

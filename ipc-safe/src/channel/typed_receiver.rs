@@ -1,36 +1,17 @@
-//! The end that receives values.
+//! How the end that receives receives values.
 
-use super::Waiting;
+use super::Receiver;
 use super::drain::Drain;
-use super::end::{End, Receiving};
 use super::format::Values;
-use super::header::Header;
-use super::raw::Area;
-use super::ring::{Geometry, Reading};
-use crate::error::{Rejected, Result};
-use crate::process::Pid;
+use crate::error::Result;
 use crate::shared::{Plain, ReadWrite, Region};
 use crate::wait::Wait;
-use core::marker::PhantomData;
-use rustix::fd::BorrowedFd;
 use std::time::Duration;
 
 /// The end of a [`Channel`](super::Channel) of [`Values`] that receives them, by copy.
-///
-/// What is said of [`Receiver`](super::Receiver) holds here too.
-pub struct TypedReceiver<P: Plain, R: Region<Access = ReadWrite>> {
-    end: End<R, Receiving>,
-    ring: Reading,
-    values: PhantomData<fn() -> P>,
-}
+pub type TypedReceiver<P, R> = Receiver<R, Values<P>>;
 
-impl<P: Plain, R: Region<Access = ReadWrite>> TypedReceiver<P, R> {
-    pub(super) fn claim(area: Area<R>, geometry: Geometry) -> Result<Self, Rejected<Area<R>>> {
-        let resume = |header: &Header| Reading::resume(geometry, &header.tail.word, &header.head.word);
-        let (end, ring) = End::claim("Channel::receiver", area, resume)?;
-        Ok(Self { end, ring, values: PhantomData })
-    }
-
+impl<P: Plain, R: Region<Access = ReadWrite>> Receiver<R, Values<P>> {
     /// Receives a value, waiting for one.
     ///
     /// # Errors
@@ -204,53 +185,5 @@ impl<P: Plain, R: Region<Access = ReadWrite>> TypedReceiver<P, R> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<P> {
         if self.ring.ready() == 0 { None } else { self.take().ok() }
-    }
-
-    /// Gives the room of all that was taken back, in the process that took it.
-    pub(super) fn publish_taken(&self) {
-        if self.end.is_ours() {
-            self.end.publish(&self.ring);
-        }
-    }
-
-    /// How this end waits for values.
-    #[must_use]
-    pub const fn waiting(&self) -> Waiting {
-        self.end.waiting()
-    }
-
-    /// How this end waits for values from now on.
-    pub const fn set_waiting(&mut self, waiting: Waiting) {
-        self.end.set_waiting(waiting);
-    }
-
-    /// The process that has the end that sends, if a living one has it. A system call or two.
-    #[must_use]
-    pub fn peer(&self) -> Option<Pid> {
-        self.end.peer()
-    }
-
-    /// The descriptor that becomes readable when there is a value, after [`arm`](Self::arm) asked for it; if the channel has
-    /// [`Bells`](super::Bells).
-    #[must_use]
-    pub fn bell(&self) -> Option<BorrowedFd<'_>> {
-        self.end.bell()
-    }
-
-    /// Asks the sender to make the descriptor readable, once, when there is a value, or when it goes; see
-    /// [`Receiver::arm`](super::Receiver::arm).
-    ///
-    /// # Errors
-    ///
-    /// As [`Receiver::arm`](super::Receiver::arm).
-    pub fn arm(&mut self) -> Result<bool> {
-        self.end.check("arm")?;
-        self.end.arm_for(&mut self.ring, "arm")
-    }
-}
-
-impl<P: Plain, R: Region<Access = ReadWrite>> core::fmt::Debug for TypedReceiver<P, R> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TypedReceiver").field("end", &self.end).field("ring", &self.ring).finish()
     }
 }

@@ -1,36 +1,17 @@
-//! The end that sends values.
+//! How the end that sends sends values.
 
-use super::Waiting;
-use super::end::{End, Sending};
+use super::Sender;
 use super::format::Values;
-use super::header::Header;
-use super::raw::Area;
-use super::ring::{Geometry, Writing};
 use super::waiting::Fault;
-use crate::error::{Rejected, Result};
-use crate::process::Pid;
+use crate::error::Result;
 use crate::shared::{Plain, ReadWrite, Region};
 use crate::wait::Wait;
-use core::marker::PhantomData;
-use rustix::fd::BorrowedFd;
 use std::time::Duration;
 
 /// The end of a [`Channel`](super::Channel) of [`Values`] that sends them, by copy.
-///
-/// What is said of [`Sender`](super::Sender) holds here too.
-pub struct TypedSender<P: Plain, R: Region<Access = ReadWrite>> {
-    end: End<R, Sending>,
-    ring: Writing,
-    values: PhantomData<fn(P)>,
-}
+pub type TypedSender<P, R> = Sender<R, Values<P>>;
 
-impl<P: Plain, R: Region<Access = ReadWrite>> TypedSender<P, R> {
-    pub(super) fn claim(area: Area<R>, geometry: Geometry) -> Result<Self, Rejected<Area<R>>> {
-        let resume = |header: &Header| Writing::resume(geometry, &header.tail.word, &header.head.word);
-        let (end, ring) = End::claim("Channel::sender", area, resume)?;
-        Ok(Self { end, ring, values: PhantomData })
-    }
-
+impl<P: Plain, R: Region<Access = ReadWrite>> Sender<R, Values<P>> {
     /// Sends a value, waiting for room.
     ///
     /// # Errors
@@ -153,30 +134,6 @@ impl<P: Plain, R: Region<Access = ReadWrite>> TypedSender<P, R> {
         Ok(())
     }
 
-    /// How this end waits for room.
-    #[must_use]
-    pub const fn waiting(&self) -> Waiting {
-        self.end.waiting()
-    }
-
-    /// How this end waits for room from now on.
-    pub const fn set_waiting(&mut self, waiting: Waiting) {
-        self.end.set_waiting(waiting);
-    }
-
-    /// The process that has the end that receives, if a living one has it. A system call or two.
-    #[must_use]
-    pub fn peer(&self) -> Option<Pid> {
-        self.end.peer()
-    }
-
-    /// The descriptor that becomes readable when there is room, after [`arm`](Self::arm) asked for it; if the channel has
-    /// [`Bells`](super::Bells).
-    #[must_use]
-    pub fn bell(&self) -> Option<BorrowedFd<'_>> {
-        self.end.bell()
-    }
-
     /// Asks the receiver to make the descriptor readable, once, when there is room, or when it goes; see
     /// [`Sender::arm`](super::Sender::arm).
     ///
@@ -186,11 +143,5 @@ impl<P: Plain, R: Region<Access = ReadWrite>> TypedSender<P, R> {
     pub fn arm(&mut self) -> Result<bool> {
         self.end.check("arm")?;
         self.end.arm_for(&mut self.ring, 1, "arm")
-    }
-}
-
-impl<P: Plain, R: Region<Access = ReadWrite>> core::fmt::Debug for TypedSender<P, R> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TypedSender").field("end", &self.end).field("ring", &self.ring).finish()
     }
 }

@@ -55,7 +55,8 @@ impl Channel {
     #[expect(unsafe_code, reason = "loom watches that the positions keep the accesses apart")]
     fn send(&self, ring: &mut Writing, patience: &mut Patience, value: u32) {
         if !ring.has_room(&self.head, 1).expect("it makes sense") {
-            let sleeper = Sleeper { waits: &self.sender_waits, mark: waits_for(1), barrier: &Fences, patience };
+            let sleeper =
+                Sleeper { waits: &self.sender_waits, mark: waits_for(1, GEOMETRY), barrier: &Fences, patience };
             let room = || Ok(ring.has_room(&self.head, 1)?.then_some(()));
             sleeper.wait(Wait::Forever, room, |_| false).expect("room");
         }
