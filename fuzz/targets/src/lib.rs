@@ -1,0 +1,32 @@
+//! What the fuzz targets do: one file a target, each a function that takes any bytes and panics when the crate, or the kernel by
+//! way of it, does other than was said.
+//!
+//! The fuzzer (`fuzz/fuzz_targets`, `scripts/fuzz`) calls one of them as often as it can, in a process of its own; the tests here
+//! replay the inputs once found, and some at random, on any toolchain.
+//!
+//! Every target runs in an IPC namespace of its own ([`namespace::enter`]), waits for nothing longer than a few milliseconds, makes at
+//! most 64 operations an input, and looks afterwards whether anything was left behind. Numbers come from small sets around
+//! which something changes: types, keys and sizes drawn from all there are never meet.
+#![cfg_attr(not(test), deny(unsafe_code))]
+#![allow(clippy::missing_panics_doc, reason = "a panic is what a target has to say")]
+
+pub mod errno_map;
+pub mod namespace;
+
+/// A target: its name, which is that of its file and of its corpus, and what it does with an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// `msg_ops`, ...
+    pub name: &'static str,
+    /// Runs one input.
+    pub run: fn(&[u8]),
+}
+
+/// All targets, by name.
+pub const TARGETS: &[Target] = &[Target { name: "errno_map", run: errno_map::run }];
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
