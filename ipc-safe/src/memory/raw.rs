@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "the calls that map, change and unmap memory")]
 
 use crate::error::{Errno, keeping_errno};
+use crate::shared::Tail;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::ops::Range;
@@ -66,6 +67,8 @@ pub(super) struct Mapped {
     page: usize,
     /// Whether the pages are locked into memory for as long as they are mapped.
     locked: bool,
+    /// From the last byte asked for to the end of its page.
+    tail: Tail,
 }
 
 // SAFETY: a mapping belongs to the process and not to a thread; who uses its memory sees to the rules of that.
@@ -97,6 +100,7 @@ impl Mapped {
             before: guard,
             page: request.page,
             locked: false,
+            tail: Tail::after(base.addr().get() + guard + slack + request.len),
         })
     }
 
@@ -114,8 +118,9 @@ impl Mapped {
         let flags = request.flags | mman::MAP_FIXED;
         // SAFETY: as the caller says.
         let base = unsafe { map_raw(address, pages, request.protection, flags, request.descriptor(), position) }?;
-        let len = request.len;
-        Ok(Self { base, total: pages, offset: 0, len, after: 0, before: 0, page: request.page, locked: false })
+        let (len, page) = (request.len, request.page);
+        let tail = Tail::after(base.addr().get() + len);
+        Ok(Self { base, total: pages, offset: 0, len, after: 0, before: 0, page, locked: false, tail })
     }
 
     /// The first byte asked for.
@@ -138,7 +143,8 @@ impl Mapped {
     }
 
     /// Gives the pages up without unmapping them.
-    pub(super) fn into_raw(self) -> (NonNull<u8>, usize) {
+    pub(super) fn into_raw(mut self) -> (NonNull<u8>, usize) {
+        self.tail.lift();
         let raw = (self.start(), self.len);
         core::mem::forget(self);
         raw
@@ -179,18 +185,20 @@ impl Mapped {
     }
 
     /// Cuts the mapping in two at a byte that is the first of a page.
-    pub(super) fn split(self, at: usize) -> Result<(Self, Self), Self> {
+    pub(super) fn split(mut self, at: usize) -> Result<(Self, Self), Self> {
         let cut = self.offset + at;
         if at == 0 || at >= self.len || !cut.is_multiple_of(self.page) {
             return Err(self);
         }
         let (base, total, len, page) = (self.base, self.total, self.len, self.page);
         let (before, after, offset, locked) = (self.before, self.after, self.offset, self.locked);
+        let tail = core::mem::replace(&mut self.tail, Tail::NONE);
         core::mem::forget(self);
         // SAFETY: `cut` is inside the mapping.
         let middle = unsafe { base.add(cut) };
-        let low = Self { base, total: cut, offset, len: at, after: 0, before, page, locked };
-        let high = Self { base: middle, total: total - cut, offset: 0, len: len - at, after, before: 0, page, locked };
+        let low = Self { base, total: cut, offset, len: at, after: 0, before, page, locked, tail: Tail::NONE };
+        let high =
+            Self { base: middle, total: total - cut, offset: 0, len: len - at, after, before: 0, page, locked, tail };
         Ok((low, high))
     }
 
@@ -205,12 +213,15 @@ impl Mapped {
         if self.is_guarded() || len == 0 {
             return Err(Errno::INVAL);
         }
+        self.tail.lift();
         // SAFETY: the range is this mapping, which the kernel may move: nothing refers to it, the caller says.
         let moved = unsafe { mman::mremap(self.base.as_ptr().cast(), self.total, pages, mman::MREMAP_MAYMOVE) };
-        self.base = mapping(moved)?;
-        self.total = pages;
-        self.len = len;
-        Ok(())
+        let moved = mapping(moved);
+        if let Ok(base) = moved {
+            (self.base, self.total, self.len) = (base, pages, len);
+        }
+        self.tail = Tail::after(self.start().addr().get() + self.len);
+        moved.map(drop)
     }
 
     /// `madvise` for the pages that hold `range`.
@@ -277,6 +288,7 @@ impl Mapped {
 impl Drop for Mapped {
     #[inline]
     fn drop(&mut self) {
+        self.tail.lift();
         keeping_errno(|| {
             // SAFETY: the pages are this value's; its end is the end of their use. An error (too many mappings to cut one in
             // two) leaves them mapped, which harms nobody.

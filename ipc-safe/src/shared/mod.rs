@@ -55,6 +55,7 @@ mod plain;
 mod region;
 mod sequenced;
 mod shm_safe;
+mod tail;
 
 pub use bytes::SharedBytes;
 pub(crate) use bytes::bounds;
@@ -68,6 +69,7 @@ pub use sequenced::{Busy, Sequenced};
 pub use shm_safe::ShmSafe;
 #[doc(hidden)]
 pub use shm_safe::{layout_of_field, layout_of_record};
+pub(crate) use tail::Tail;
 
 /// For `shm_safe!`: where it is used, the name `core` may mean something else.
 #[doc(hidden)]

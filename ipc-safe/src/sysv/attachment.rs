@@ -3,7 +3,7 @@
 use super::raw::shm::Attached;
 use super::segment::Segment;
 use crate::error::{Errno, Error, ErrorKind, Object, Result};
-use crate::shared::{Access, ReadOnly, ReadWrite, Region, SharedBytes};
+use crate::shared::{Access, ReadOnly, ReadWrite, Region, SharedBytes, Tail};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -23,6 +23,8 @@ use ipc_sys::shm::{SHM_EXEC, SHM_RDONLY, SHM_REMAP, SHM_RND, SHMLBA};
 #[doc(alias = "shmat")]
 #[must_use = "the segment is detached when this value is dropped"]
 pub struct Attachment<A: Access = ReadWrite> {
+    // Before the attachment: the mark is taken back first.
+    tail: Tail,
     attached: Attached,
     len: usize,
     segment: Segment,
@@ -47,7 +49,8 @@ impl<A: Access> Attachment<A> {
     #[inline]
     fn of(segment: Segment, attached: Attached) -> Result<Self> {
         let len = segment.raw_status()?.shm_segsz;
-        Ok(Self { attached, len, segment, access: PhantomData })
+        let tail = Tail::after(attached.start().addr().get() + len);
+        Ok(Self { tail, attached, len, segment, access: PhantomData })
     }
 
     /// The handle of the segment. As long as this attachment lives, its id cannot come to mean another one.
@@ -81,7 +84,9 @@ impl<A: Access> Attachment<A> {
     #[doc(alias = "shmdt")]
     pub fn detach(self) -> Result<()> {
         let object = Object::Segment(self.segment.id());
-        self.attached.detach().map_err(|errno| Error::new("shmdt", errno).on(object))
+        let Self { mut tail, attached, .. } = self;
+        tail.lift();
+        attached.detach().map_err(|errno| Error::new("shmdt", errno).on(object))
     }
 
     /// The address and the length, without detaching: [`from_raw`](Self::from_raw) or `shmdt` are up to you.
@@ -101,7 +106,7 @@ impl<A: Access> Attachment<A> {
     pub const unsafe fn from_raw(segment: Segment, start: NonNull<u8>, len: usize) -> Self {
         // SAFETY: as the caller says.
         let attached = unsafe { Attached::from_raw(start) };
-        Self { attached, len, segment, access: PhantomData }
+        Self { tail: Tail::NONE, attached, len, segment, access: PhantomData }
     }
 }
 

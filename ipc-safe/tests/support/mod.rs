@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "one module of several programs")]
 #![allow(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "test code")]
 
+pub mod waiting;
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
@@ -16,9 +18,10 @@ pub struct Watchdog {
     _done: mpsc::Sender<()>,
 }
 
-/// How long a test may take: longer where somebody asked for more rounds.
+/// How long a test may take: `IPC_SAFE_PATIENCE` times as long where somebody asked for that, for more rounds or slower code.
 fn patience() -> Duration {
-    if std::env::var_os("IPC_SAFE_KILLS").is_some() { 20 * PATIENCE } else { PATIENCE }
+    let times = std::env::var("IPC_SAFE_PATIENCE").map_or(1, |times| times.parse().expect("a number"));
+    PATIENCE * times
 }
 
 /// Watches the calling test.
@@ -58,7 +61,7 @@ pub fn figures<'a>(name: &str, figures: impl IntoIterator<Item = (&'a str, u64)>
 
 /// Waits until `condition` holds; fails the test when it does not in time.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE / 2;
+    let deadline = Instant::now() + patience() / 2;
     while !condition() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_micros(200));

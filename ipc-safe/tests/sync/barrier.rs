@@ -47,7 +47,7 @@ fn the_last_one_leads_and_releases_the_others() {
     }
     let waiting = [(); 2].map(|()| {
         let barrier = Arc::clone(&barrier);
-        Waiting::of(move || barrier.wait(THREE).is_leader())
+        waiting(move || barrier.wait(THREE).is_leader())
     });
     assert_eq!(barrier.waiting(), 2);
     assert!(barrier.try_wait(THREE).unwrap().is_leader());
@@ -65,13 +65,13 @@ fn who_gives_up_has_not_come() {
     assert_eq!(barrier.waiting(), 0);
     let patient = {
         let barrier = Arc::clone(&barrier);
-        Waiting::of(move || barrier.wait(THREE).is_leader())
+        waiting(move || barrier.wait(THREE).is_leader())
     };
     times_out(|time| barrier.wait_timeout(THREE, time));
     assert_eq!(barrier.waiting(), 1);
     let second = {
         let barrier = Arc::clone(&barrier);
-        Waiting::of(move || barrier.wait_timeout(THREE, LONG).unwrap().is_leader())
+        waiting(move || barrier.wait_timeout(THREE, LONG).unwrap().is_leader())
     };
     assert!(barrier.wait(THREE).is_leader());
     assert!(!patient.finish() && !second.finish());

@@ -83,7 +83,7 @@ fn a_notification_wakes_one_sleeper_and_a_broadcast_all() {
     let basket = shared_by_threads::<Basket>();
     let waiting = [(); 4].map(|()| {
         let basket = Arc::clone(&basket);
-        Waiting::of(move || basket.take())
+        waiting(move || basket.take())
     });
     assert!(!basket.things.is_locked());
     assert_eq!(format!("{:?}", basket.filled), "Condvar { waiters: 4, .. }");

@@ -62,7 +62,7 @@ fn a_pulse_of_a_manual_reset_event_releases_all_sleepers() {
     let event = shared_by_threads::<ManualResetEvent>();
     let waiting = [(); 3].map(|()| {
         let event = Arc::clone(&event);
-        Waiting::of(move || event.wait())
+        waiting(move || event.wait())
     });
     event.set();
     event.reset();
@@ -79,7 +79,7 @@ fn an_auto_reset_event_wakes_every_sleeper_in_its_turn() {
     let event = shared_by_threads::<Turn>();
     let waiting = [(); 3].map(|()| {
         let event = Arc::clone(&event);
-        Waiting::of(move || {
+        waiting(move || {
             event.event.wait();
             event.count.fetch_add(1, Ordering::SeqCst);
         })
@@ -99,7 +99,7 @@ fn an_auto_reset_event_wakes_every_sleeper_in_its_turn() {
 fn a_waiter_that_gives_up_takes_no_wake_up_with_it() {
     let _watchdog = watchdog();
     let event = shared_by_threads::<AutoResetEvent>();
-    let patient = Waiting::of({
+    let patient = waiting({
         let event = Arc::clone(&event);
         move || event.wait()
     });

@@ -70,13 +70,13 @@ fn a_waiting_writer_keeps_new_readers_out() {
     let _watchdog = watchdog();
     let lock = shared_by_threads::<Lock>();
     let reader = lock.read();
-    let writer = Waiting::of({
+    let writer = waiting({
         let lock = Arc::clone(&lock);
         move || lock.write().update(|[one, two]| [one + 1, two])
     });
     fails(lock.try_read(), ErrorKind::WouldBlock);
     times_out(|time| lock.read_timeout(time));
-    let late = Waiting::of({
+    let late = waiting({
         let lock = Arc::clone(&lock);
         move || lock.read().get()
     });
@@ -91,11 +91,11 @@ fn a_writer_that_gives_up_lets_the_readers_in_at_once() {
     let _watchdog = watchdog();
     let lock = shared_by_threads::<Lock>();
     let reader = lock.read();
-    let writer = Waiting::of({
+    let writer = waiting({
         let lock = Arc::clone(&lock);
         move || lock.write_interruptible().map(drop)
     });
-    let late = Waiting::of({
+    let late = waiting({
         let lock = Arc::clone(&lock);
         move || lock.read().get()
     });
@@ -116,7 +116,7 @@ fn readers_and_writers_take_turns() {
     let waiting: Vec<Waiting<()>> = (0..4)
         .map(|number| {
             let lock = Arc::clone(&lock);
-            Waiting::of(move || {
+            waiting(move || {
                 if number % 2 == 0 {
                     drop(lock.read());
                 } else {
@@ -149,8 +149,8 @@ fn signals_end_only_the_interruptible_forms() {
         );
         let second = Arc::clone(&lock);
         let writer = lock.write();
-        let reader = Waiting::of(move || drop(second.read_timeout(LONG).unwrap()));
-        reader.sleeps_on();
+        let reader = waiting(move || drop(second.read_timeout(LONG).unwrap()));
+        sleeps_on(&reader);
         drop(writer);
         reader.finish();
     }

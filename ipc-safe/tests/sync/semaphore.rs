@@ -69,7 +69,7 @@ fn units_posted_at_once_wake_as_many_sleepers() {
     let semaphore = shared_by_threads::<Semaphore>();
     let waiting = [(); 3].map(|()| {
         let semaphore = Arc::clone(&semaphore);
-        Waiting::of(move || semaphore.acquire().forget())
+        waiting(move || semaphore.acquire().forget())
     });
     semaphore.post_many(2).unwrap();
     eventually("two units are taken", || semaphore.value() == 0);
@@ -86,7 +86,7 @@ fn units_posted_at_once_wake_as_many_sleepers() {
 fn a_taker_that_gives_up_takes_no_wake_up_with_it() {
     let _watchdog = watchdog();
     let semaphore = shared_by_threads::<Semaphore>();
-    let patient = Waiting::of({
+    let patient = waiting({
         let semaphore = Arc::clone(&semaphore);
         move || semaphore.acquire().forget()
     });

@@ -1,17 +1,16 @@
 //! What the modules have in common: records in shared memory, threads and processes that sleep on them, garbage.
 
+use crate::support::waiting::sleeps_in;
+pub(crate) use crate::support::waiting::{PLAIN, RESTARTING, Waiting};
 use crate::support::{Forked, eventually, fork, watchdog};
 use ipc_safe::error::{Error, ErrorKind, Rejected, Result};
 use ipc_safe::memory::{MapOptions, SharedMemory};
 use ipc_safe::shared::{Shared, ShmSafe};
 use ipc_safe::sysv::{Attachment, Owned, Segment};
-use std::cell::Cell;
 use std::os::fd::AsFd;
-use std::os::unix::thread::JoinHandleExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Once, mpsc};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Long enough that running out means a fault.
@@ -81,58 +80,16 @@ pub(crate) fn without_guard<T>(result: Result<T, Rejected<T>>) -> Result<()> {
     result.map(drop).map_err(Error::from)
 }
 
-/// A thread that sleeps on a word.
-pub(crate) struct Waiting<T> {
-    thread: JoinHandle<T>,
-    tid: i32,
-    handled: Arc<AtomicU32>,
+/// Runs `body` in a thread and returns when that sleeps on a word.
+pub(crate) fn waiting<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Waiting<T> {
+    Waiting::in_call(libc::SYS_futex, body)
 }
 
-impl<T: Send + 'static> Waiting<T> {
-    /// Runs `body` in a thread and returns when that sleeps.
-    pub(crate) fn of(body: impl FnOnce() -> T + Send + 'static) -> Self {
-        count_signals();
-        let (say, said) = mpsc::channel();
-        let handled = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&handled);
-        let thread = std::thread::spawn(move || {
-            COUNTER.set(Arc::as_ptr(&counter));
-            // SAFETY: takes no argument and cannot fail.
-            say.send(unsafe { libc::gettid() }).expect("the test waits for it");
-            let result = body();
-            COUNTER.set(std::ptr::null());
-            result
-        });
-        let tid = said.recv().expect("a thread id");
-        eventually("the thread sleeps", || {
-            assert!(!thread.is_finished(), "the call did not wait");
-            sleeps(tid)
-        });
-        Self { thread, tid, handled }
-    }
-
-    /// Signals the thread and returns when its handler ran.
-    pub(crate) fn signal(&self, signal: i32) {
-        let before = self.handled.load(Ordering::SeqCst);
-        // SAFETY: the thread is not joined yet, so that its handle is good; the signals are those with a handler.
-        unsafe { libc::pthread_kill(self.thread.as_pthread_t(), signal) };
-        eventually("the handler ran", || self.handled.load(Ordering::SeqCst) > before || self.thread.is_finished());
-    }
-
-    /// Signals it, and expects that it sleeps on.
-    pub(crate) fn sleeps_on(&self) {
-        for signal in [RESTARTING, PLAIN, RESTARTING] {
-            self.signal(signal);
-            eventually("the thread sleeps again", || {
-                assert!(!self.thread.is_finished(), "a signal ended the wait");
-                sleeps(self.tid)
-            });
-        }
-    }
-
-    /// The result of `body`.
-    pub(crate) fn finish(self) -> T {
-        self.thread.join().expect("the thread did not panic")
+/// Signals a thread that sleeps on a word, and expects that it sleeps on.
+pub(crate) fn sleeps_on<T: Send + 'static>(waiting: &Waiting<T>) {
+    for signal in [RESTARTING, PLAIN, RESTARTING] {
+        waiting.signal(signal);
+        waiting.sleeps_in(libc::SYS_futex);
     }
 }
 
@@ -143,20 +100,19 @@ pub(crate) fn only_the_interruptible_form_is_interrupted<T: Send + 'static>(
     release: impl FnOnce(),
 ) {
     for signal in [RESTARTING, PLAIN] {
-        let waiting = Waiting::of(interruptible.clone());
+        let waiting = waiting(interruptible.clone());
         waiting.signal(signal);
         fails(waiting.finish(), ErrorKind::Interrupted);
     }
-    let waiting = Waiting::of(plain);
-    waiting.sleeps_on();
+    let waiting = waiting(plain);
+    sleeps_on(&waiting);
     release();
     waiting.finish();
 }
 
 /// Whether a thread, of this process or of a child, sleeps on a word.
 pub(crate) fn sleeps(tid: i32) -> bool {
-    let own = std::fs::read_to_string(format!("/proc/{tid}/syscall"));
-    own.is_ok_and(|text| text.split_whitespace().next() == Some(&libc::SYS_futex.to_string()))
+    sleeps_in(tid, libc::SYS_futex)
 }
 
 /// Runs `body` in a forked child and returns when that sleeps.
@@ -164,41 +120,6 @@ pub(crate) fn sleeping_child(body: impl FnOnce() -> i32) -> Forked {
     let child = fork(body);
     eventually("the child sleeps", || sleeps(child.pid()));
     child
-}
-
-/// A signal whose handler has `SA_RESTART`.
-pub(crate) const RESTARTING: i32 = libc::SIGUSR1;
-/// A signal whose handler has not.
-pub(crate) const PLAIN: i32 = libc::SIGUSR2;
-
-thread_local! {
-    /// Where the handler counts for this thread.
-    static COUNTER: Cell<*const AtomicU32> = const { Cell::new(std::ptr::null()) };
-}
-
-extern "C" fn count(_signal: i32) {
-    let counter = COUNTER.get();
-    if !counter.is_null() {
-        // SAFETY: the thread that this runs in keeps the counter for as long as the pointer is set.
-        unsafe { (*counter).fetch_add(1, Ordering::SeqCst) };
-    }
-}
-
-/// Installs a handler for both signals, once and for all threads.
-fn count_signals() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        for (signal, flags) in [(RESTARTING, libc::SA_RESTART), (PLAIN, 0)] {
-            // SAFETY: an all-zero `sigaction` is a valid one; the handler does nothing but count in an atomic.
-            let installed = unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = count as *const () as usize;
-                action.sa_flags = flags;
-                libc::sigaction(signal, &raw const action, std::ptr::null_mut())
-            };
-            assert_eq!(installed, 0);
-        }
-    });
 }
 
 /// The segment that a test of unrelated processes takes place in.

@@ -1,0 +1,13 @@
+//! While a message is looked at, the receiver is lent out.
+#![forbid(unsafe_code)]
+
+use ipc_safe::channel::pair;
+
+fn main() -> ipc_safe::Result<()> {
+    let (mut sender, mut receiver) = pair(1024)?;
+    sender.send(b"message")?;
+    let peeked = receiver.peek()?;
+    assert_eq!(peeked.len(), 7);
+    peeked.release();
+    Ok(())
+}
