@@ -11,6 +11,7 @@ use ipc_safe::testing::model;
 #[path = "../signal/alone.rs"]
 mod alone;
 mod child;
+mod guard;
 mod initialise;
 mod mapping;
 mod mask;

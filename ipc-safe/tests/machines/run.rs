@@ -1,9 +1,10 @@
 //! Runs a machine.
 
-use crate::support::watchdog;
+use crate::support::{figures, watchdog};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestCaseResult, TestError, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The seed unless `PROPTEST_RNG_SEED` has another one.
@@ -16,10 +17,16 @@ const STEPS: usize = 40;
 pub(crate) fn machine<M: StateMachineTest>(cases: u32) {
     let programs = <M::Reference as ReferenceStateMachine>::sequential_strategy(1..STEPS);
     let config = config(cases);
+    let (done, made) = (Cell::new(0), Cell::new(0));
     property(cases, &programs, |(initial, steps, seen)| {
+        let count = steps.len() as u64;
         M::test_sequential(config.clone(), initial, steps, seen);
+        done.set(done.get() + 1);
+        made.set(made.get() + count);
         Ok(())
     });
+    let test = std::thread::current().name().unwrap_or("a machine").replace("::", ".");
+    figures(&test, [("cases", done.get()), ("transitions", made.get())]);
 }
 
 /// Runs `check` on values of `strategy`, on the calling thread.
