@@ -56,7 +56,7 @@ mod timers;
 mod transfer;
 mod watchdog;
 
-pub use call::SystemCall;
+pub use call::{CallRule, SystemCall};
 pub use difference::{Change, Difference};
 pub use faults::{Faults, Injected, Occurrence, refuse};
 pub use fork::{ChildFailure, Forked, fork};
