@@ -1,4 +1,5 @@
-//! Tools for tests of programs that use IPC. With the feature `testing`; not for what is shipped.
+//! Tools for tests of programs that use IPC. With the feature `testing`; not for what is shipped, unless that is a
+//! tool for tests or tracing itself, as `ipc run` is.
 //!
 //! | what for | by |
 //! |---|---|
