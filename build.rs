@@ -1,12 +1,13 @@
 //! Compiles the C peers of `tests/peers`, programs that the tests talk to. Nothing of them gets into the `ipc` command.
 //!
-//! Their paths are in the environment of the tests at compile time: `FIFO_PEER`, `MAP_PEER`, `MSG_PEER`, `SEM_PEER`,
-//! `SHM_PEER`, `SOCKET_PEER`, `SYNC_PEER`.
+//! Their paths are in the environment of the tests at compile time: `CALLS_PEER`, `FIFO_PEER`, `MAP_PEER`,
+//! `MSG_PEER`, `SEM_PEER`, `SHM_PEER`, `SOCKET_PEER`, `SYNC_PEER`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-const PEERS: [&str; 7] = ["fifo_peer", "map_peer", "msg_peer", "sem_peer", "shm_peer", "socket_peer", "sync_peer"];
+const PEERS: [&str; 8] =
+    ["calls_peer", "fifo_peer", "map_peer", "msg_peer", "sem_peer", "shm_peer", "socket_peer", "sync_peer"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -260,6 +260,8 @@ pub(crate) struct Posix {
     pub(crate) gid: u32,
     pub(crate) mode: String,
     pub(crate) size: u64,
+    /// Another one when the object was unlinked and made anew.
+    pub(crate) inode: u64,
     /// Bytes in memory or swapped out.
     pub(crate) allocated: u64,
     /// When it was written, mapped for writing or resized last; seconds since the epoch.
@@ -283,6 +285,7 @@ impl Posix {
             gid: metadata.gid(),
             mode: format!("{:04o}", metadata.mode() & 0o7777),
             size: metadata.len(),
+            inode: metadata.ino(),
             allocated: metadata.blocks() * BLOCK,
             modified: seconds(modified_at),
             modified_at,

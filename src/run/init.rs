@@ -1,6 +1,6 @@
 //! The first process of the PID namespace: everybody's last parent.
 
-use super::{namespace, supervise};
+use super::{namespace, supervise, trace};
 use crate::failure::{Failure, Result, complain, reason};
 use crate::people;
 use ipc_safe::process::Pid;
@@ -14,6 +14,8 @@ pub(crate) const INIT: &str = "run-init";
 /// What the init is to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArguments {
+    #[command(flatten)]
+    trace: trace::Options,
     #[arg(required = true, last = true)]
     command: Vec<OsString>,
 }
@@ -33,24 +35,32 @@ impl InitArguments {
         let failed = |errno| Failure::new(format!("preparing the first process: {}", reason(&errno)));
         // Should "ipc run" be killed, the namespace goes with it.
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
+        // Before the mounts: its path may go through /proc.
+        let trace_file = self.trace.open_file()?;
         let proc =
             namespace::own_proc().inspect_err(|errno| complain(format!("no /proc of its own: {}", reason(&errno))));
         namespace::give_up().map_err(failed)?;
-        let status = supervise::command(&self.command)?;
-        if proc.is_ok() {
-            // They need not be killed: when the first process of a PID namespace ends, the kernel kills all others.
-            supervise::say_ended(&others());
-        }
-        Ok(status)
+        self.trace.run(trace_file, || {
+            let status = supervise::command(&self.command)?;
+            if proc.is_ok() {
+                // They need not be killed: when the first process of a PID namespace ends, the kernel kills all others.
+                supervise::say_ended(&others().into_iter().map(|pid| people::long(Some(pid))).collect::<Vec<_>>());
+                // But nobody is to wait for more calls of theirs.
+                if self.trace.is_on() {
+                    supervise::end(others);
+                }
+            }
+            Ok(status)
+        })
     }
 }
 
 /// The other processes of the namespace that still run.
-fn others() -> Vec<String> {
+fn others() -> Vec<Pid> {
     let runs = |pid: &i32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let state = status.lines().find_map(|line| line.strip_prefix("State:"));
         *pid != 1 && state.is_some_and(|state| !state.trim_start().starts_with('Z'))
     };
-    people::processes().into_iter().filter(runs).map(|pid| people::long(Pid::from_raw(pid))).collect()
+    people::processes().into_iter().filter(runs).filter_map(Pid::from_raw).collect()
 }

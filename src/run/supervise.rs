@@ -74,17 +74,24 @@ pub(super) fn with_subreaper(words: &[OsString]) -> Result<u8> {
         .map_err(|errno| Failure::new(format!("becoming a subreaper: {}", reason(&errno))))?;
     let status = command(words)?;
     let mut ended = Vec::new();
-    loop {
+    end(|| {
         let strays = children(this);
         ended.extend(strays.iter().map(|pid| people::long(Some(*pid))));
-        strays.iter().for_each(|&pid| send(pid, Signal::KILL.as_raw()));
+        strays
+    });
+    say_ended(&ended);
+    Ok(status)
+}
+
+/// Kills processes that are children of this one, or become so, until there are no more.
+pub(super) fn end(mut strays: impl FnMut() -> Vec<Pid>) {
+    loop {
+        strays().into_iter().for_each(|pid| send(pid, Signal::KILL.as_raw()));
         // The children of those that end now become ours before this returns.
         if wait(WaitOptions::empty()).is_err() {
             break;
         }
     }
-    say_ended(&ended);
-    Ok(status)
 }
 
 /// Tells of processes that the command left running.

@@ -1,6 +1,6 @@
 //! `ipc list`
 
-use crate::command::{as_nobody, ipc, ran};
+use crate::command::{Ran, as_nobody, ipc, ran};
 use crate::support::{in_namespace, watchdog};
 use ipc_safe::memory::PosixObject;
 use ipc_safe::sysv::{Key, MessageQueue, Segment, SemaphoreSet};
@@ -161,4 +161,130 @@ fn posix_objects_are_listed() {
     assert_eq!((&*row[2], &*row[3]), ("0600", "8192"));
     drop(object);
     assert_eq!(find(), None);
+}
+
+/// A listing of now, stored in a file.
+fn stored(words: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), ipc(&format!("list --json {words}")).succeed()).unwrap();
+    file
+}
+
+fn since(file: &tempfile::NamedTempFile, words: &str) -> Ran {
+    ipc(&format!("list --since {} {words}", file.path().display()))
+}
+
+#[test]
+fn what_is_new_since_a_stored_listing_is_told_and_is_exit_status_1() {
+    in_namespace(|| {
+        let _watchdog = watchdog();
+        let queue = MessageQueue::private().unwrap();
+        let segment = Segment::private(100).unwrap();
+        let set = SemaphoreSet::private(&[1]).unwrap();
+        let before = stored("-q -s -m");
+        assert_eq!(since(&before, "").succeed(), "Nothing new\n");
+        let nothing = since(&before, "--json").json();
+        assert_eq!(nothing, serde_json::json!({"new": [], "changed": []}));
+
+        let new = Segment::options().create_new(true).open(Key::new(0x2a), 5000).unwrap().into_owned();
+        queue.send(ipc_safe::sysv::MessageType::MIN, "hello").unwrap();
+        drop(set);
+        let text = since(&before, "--gone");
+        assert_eq!((text.status.code(), &*text.errors), (Some(1), ""), "{text:?}");
+        let rows: Vec<Vec<_>> = text.text().lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(rows.len(), 3, "{text:?}");
+        assert_eq!(rows[0][..4], ["new", "segment", &new.id().to_string(), "0x0000002a"]);
+        assert!(text.text().contains("5000 bytes, 0 attachments\n"), "{text:?}");
+        assert_eq!(rows[1][..3], ["changed", "queue", &queue.id().to_string()]);
+        assert!(text.text().contains("messages: 0 to 1, bytes: 0 to 5\n"), "{text:?}");
+        assert_eq!(rows[2][..2], ["gone", "set"]);
+
+        let json = since(&before, "--json");
+        assert_eq!(json.status.code(), Some(1));
+        let json: Value = serde_json::from_str(json.text()).unwrap();
+        assert_eq!((&json["new"][0]["kind"], &json["new"][0]["id"]), (&"segment".into(), &new.id().into()));
+        assert_eq!(
+            (&json["changed"][0]["before"]["bytes"], &json["changed"][0]["now"]["bytes"]),
+            (&0.into(), &5.into())
+        );
+        assert_eq!((json.get("gone"), json["new"].as_array().unwrap().len()), (None, 1));
+
+        // Only the kinds that are asked for count, and with --orphans only what nobody needs.
+        assert_eq!(since(&before, "-s").succeed(), "Nothing new\n");
+        assert_eq!(since(&before, "-m --orphans").succeed(), "Nothing new\n");
+        ipc("make segment --size 1").succeed();
+        let orphans = since(&before, "--orphans --json");
+        let orphans: Value = serde_json::from_str(orphans.text()).unwrap();
+        assert_eq!(orphans["new"].as_array().unwrap().len(), 1, "{orphans}");
+        ipc("remove --orphans").succeed();
+        drop((segment, new));
+    });
+}
+
+#[test]
+fn another_object_under_an_old_id_is_new() {
+    in_namespace(|| {
+        let _watchdog = watchdog();
+        if std::fs::write("/proc/sys/kernel/msg_next_id", "7").is_err() {
+            println!("skipped: the next id cannot be chosen here");
+            return;
+        }
+        let queue = MessageQueue::options().create_new(true).open(Key::new(1)).unwrap().into_owned();
+        let (id, before) = (queue.id(), stored(""));
+        drop(queue);
+        std::fs::write("/proc/sys/kernel/msg_next_id", "7").unwrap();
+        let queue = MessageQueue::options().create_new(true).open(Key::new(2)).unwrap().into_owned();
+        assert_eq!(queue.id(), id);
+        let compared = since(&before, "-q --gone");
+        assert_eq!(compared.status.code(), Some(1), "{compared:?}");
+        let changes: Vec<_> = compared.text().lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(changes, ["CHANGE", "new", "gone"], "{compared:?}");
+    });
+}
+
+#[test]
+fn posix_objects_are_compared_by_name_and_file() {
+    let _watchdog = watchdog();
+    let name = format!("/ipc-test-since-{}", std::process::id());
+    let make = || PosixObject::options().create_new(true).open(&name, 10).unwrap().into_owned();
+    let object = make();
+    let before = stored("-p");
+    // Others may make some meanwhile.
+    let changes = || {
+        let compared = since(&before, "-p --gone");
+        assert!(compared.status.code().is_some_and(|code| code < 2), "{compared:?}");
+        let lines = compared.text().lines().filter(|line| line.contains(&name));
+        lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(changes().is_empty());
+    std::fs::File::options().write(true).open(format!("/dev/shm{name}")).unwrap().set_len(20).unwrap();
+    assert_eq!(changes(), ["changed"]);
+    drop(object);
+    assert_eq!(changes(), ["gone"]);
+    let object = make();
+    assert_eq!(changes(), ["new", "gone"]);
+    drop(object);
+}
+
+#[test]
+fn a_file_that_is_no_listing_is_an_error_of_its_own() {
+    let _watchdog = watchdog();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (text, why) in [
+        ("", "EOF"),
+        ("queues", "expected"),
+        ("[]", "no JSON object"),
+        ("{}", "no kind of object"),
+        ("{\"left_behind\": []}", "\"left_behind\" is no kind"),
+        ("{\"queues\": [{}]}", "number 0 of \"queues\" has no id"),
+        ("{\"posix\": [{\"name\": 5}]}", "number 0 of \"posix\" has no name"),
+    ] {
+        std::fs::write(file.path(), text).unwrap();
+        since(&file, "").fail(2, &["is no listing made by \"ipc list --json\"", why]);
+    }
+    std::fs::write(file.path(), "{\"queues\": []}").unwrap();
+    since(&file, "--segments").fail(2, &["says nothing about segments"]);
+    since(&file, "--all").fail(2, &["says nothing about sets"]);
+    ipc("list --since /nowhere/listing").fail(2, &["reading /nowhere/listing"]);
+    ipc("list --gone").fail(2, &["--since"]);
 }

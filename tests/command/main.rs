@@ -23,5 +23,6 @@ mod signals;
 mod support;
 mod terminal;
 mod tour;
+mod trace;
 mod usage;
 mod util_linux;

@@ -43,6 +43,37 @@ impl SystemCall {
         TABLE.iter().find_map(|(number, name)| (*number == self.0).then_some(*name))
     }
 
+    /// Only those of these calls that have one of `bits` set in an argument, counted from 0. The kernel looks; the other calls cost
+    /// nothing.
+    ///
+    /// ```
+    /// use ipc_safe::memory::MapOptions;
+    /// use ipc_safe::sys::mman::MAP_SHARED;
+    /// use ipc_safe::testing::{Answer, SystemCall, intercept};
+    ///
+    /// let shared = SystemCall::named("mmap").unwrap().with_bits(3, MAP_SHARED as u32);
+    /// let mut seen = 0;
+    /// let count = |call: &ipc_safe::testing::Call| {
+    ///     seen += u32::from(call.is_by_body());
+    ///     Answer::Proceed
+    /// };
+    /// intercept(&[shared], count, || {
+    ///     drop(vec![0_u8; 1 << 20]); // private memory
+    ///     MapOptions::new().shared(4096).is_ok()
+    /// })?;
+    /// assert_eq!(seen, 1);
+    /// # Ok::<(), ipc_safe::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the argument is not one of the six that a system call can have.
+    #[must_use]
+    pub const fn with_bits(self, argument: usize, bits: u32) -> CallRule {
+        assert!(argument < 6, "a system call has six arguments at most");
+        CallRule { call: self, bits: Some((argument, bits)) }
+    }
+
     /// The calls that a C function of this name makes: the one of the same name, and those that glibc makes in its place. One
     /// who stops only the first stops nothing: `semop` is made by `semtimedop`, `pipe` by `pipe2`, `raise` by `tgkill`.
     ///
@@ -59,6 +90,33 @@ impl SystemCall {
                 .about(format!("{c_name:?}")));
         }
         Ok(calls)
+    }
+}
+
+/// Which calls [`intercept`](super::intercept) asks about: all of one [`SystemCall`], or [some](SystemCall::with_bits) of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallRule {
+    call: SystemCall,
+    bits: Option<(usize, u32)>,
+}
+
+impl CallRule {
+    /// Which call it is.
+    #[must_use]
+    pub const fn call(self) -> SystemCall {
+        self.call
+    }
+
+    /// The argument, and the bits of which one has to be set in it.
+    pub(super) const fn bits(self) -> Option<(usize, u32)> {
+        self.bits
+    }
+}
+
+/// All of them.
+impl From<SystemCall> for CallRule {
+    fn from(call: SystemCall) -> Self {
+        Self { call, bits: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::filter::{Verdict, filter};
 use super::intercept::{Answer, Call, intercept, is_error, no_thread, refused};
-use super::{SystemCall, raw};
+use super::{CallRule, SystemCall, raw};
 use crate::error::{Errno, Error, Result};
 use core::fmt;
 use std::sync::Arc;
@@ -294,7 +294,7 @@ impl<T> Injected<T> {
 /// When `body` does.
 pub fn refuse<T: Send>(calls: &[SystemCall], errno: Errno, body: impl FnOnce() -> T + Send) -> Result<T> {
     check(errno)?;
-    let program = filter(calls, Verdict::Fail(errno));
+    let program = filter(calls.iter().map(|&call| CallRule::from(call)), Verdict::Fail(errno));
     std::thread::scope(|scope| {
         let name = std::thread::current().name().unwrap_or("refused").to_owned();
         let run = || raw::install_filter(&program).map(|()| body());

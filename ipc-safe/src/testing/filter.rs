@@ -1,11 +1,12 @@
 //! Programs for the kernel that decide what becomes of a system call.
 
-use super::SystemCall;
+use super::CallRule;
 use crate::error::Errno;
 use core::mem::offset_of;
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const IS_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const HAS_BITS: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// `AUDIT_ARCH_X86_64`, `AUDIT_ARCH_AARCH64` (`linux/audit.h`): numbers mean other calls to programs of other machines.
@@ -13,6 +14,9 @@ const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 const MACHINE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const MACHINE: u32 = 0xc000_00b7;
+
+/// Where the lower half of a number of 64 bits is.
+const LOW_HALF: usize = if cfg!(target_endian = "little") { 0 } else { 4 };
 
 /// What becomes of the calls that a filter is for.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +28,7 @@ pub(super) enum Verdict {
 }
 
 /// A filter that gives these calls the verdict, and lets all others through.
-pub(super) fn filter(calls: &[SystemCall], verdict: Verdict) -> Vec<libc::sock_filter> {
+pub(super) fn filter(rules: impl IntoIterator<Item = CallRule>, verdict: Verdict) -> Vec<libc::sock_filter> {
     let verdict = match verdict {
         Verdict::Fail(errno) => libc::SECCOMP_RET_ERRNO | errno.as_raw().cast_unsigned(),
         Verdict::Ask => libc::SECCOMP_RET_USER_NOTIF,
@@ -35,8 +39,18 @@ pub(super) fn filter(calls: &[SystemCall], verdict: Verdict) -> Vec<libc::sock_f
         give(libc::SECCOMP_RET_ALLOW),
         load(offset_of!(libc::seccomp_data, nr)),
     ];
-    for call in calls {
-        program.extend([skip_unless(call.as_raw()), give(verdict)]);
+    for rule in rules {
+        let number = rule.call().as_raw();
+        match rule.bits() {
+            None => program.extend([skip_unless(IS_EQUAL, number, 1), give(verdict)]),
+            Some((argument, bits)) => program.extend([
+                skip_unless(IS_EQUAL, number, 4),
+                load(offset_of!(libc::seccomp_data, args) + argument * size_of::<u64>() + LOW_HALF),
+                skip_unless(HAS_BITS, bits, 1),
+                give(verdict),
+                load(offset_of!(libc::seccomp_data, nr)),
+            ]),
+        }
     }
     program.push(give(libc::SECCOMP_RET_ALLOW));
     program
@@ -51,9 +65,9 @@ const fn skip_if(value: u32) -> libc::sock_filter {
     libc::sock_filter { code: IS_EQUAL, jt: 1, jf: 0, k: value }
 }
 
-/// Skips the next instruction unless what was loaded is this.
-const fn skip_unless(value: u32) -> libc::sock_filter {
-    libc::sock_filter { code: IS_EQUAL, jt: 0, jf: 1, k: value }
+/// Skips so many instructions unless the test of what was loaded finds this.
+const fn skip_unless(test: u16, value: u32, count: u8) -> libc::sock_filter {
+    libc::sock_filter { code: test, jt: 0, jf: count, k: value }
 }
 
 const fn give(verdict: u32) -> libc::sock_filter {

@@ -1,14 +1,14 @@
 //! System calls seen just before the kernel makes them.
 
-use super::SystemCall;
 use super::filter::{Verdict, filter};
 use super::raw::{self, Notification, Raw};
+use super::{CallRule, SystemCall};
 use crate::error::{Errno, Error, ErrorKind, Result};
 use crate::process::Pid;
 use crate::signal::SignalSet;
 use core::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 use std::thread::{Builder, ScopedJoinHandle};
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     told: Notification,
+    /// Whom to ask whether the call still waits. A number: an answer that keeps the call may outlive the descriptor.
+    listener: RawFd,
     by_body: bool,
 }
 
@@ -51,7 +53,64 @@ impl Call {
     pub fn integer(&self, index: usize) -> i32 {
         self.argument(index) as i32
     }
+
+    /// Copies bytes from the memory of whoever makes the call, from an address on, as many as there are room for and can be read; how
+    /// many. They are what was there just now: other threads may change them before the kernel looks.
+    ///
+    /// ```
+    /// use ipc_safe::sysv::{MessageQueue, MessageType};
+    /// use ipc_safe::testing::{Answer, SystemCall, intercept};
+    ///
+    /// let queue = MessageQueue::private()?;
+    /// let mut message_type = [0; 8];
+    /// let look = |call: &ipc_safe::testing::Call| {
+    ///     call.read_memory(call.argument(1), &mut message_type).unwrap();
+    ///     Answer::Proceed
+    /// };
+    /// intercept(&SystemCall::behind("msgsnd")?, look, || queue.send(MessageType::new(5).unwrap(), "hello"))??;
+    /// assert_eq!(i64::from_ne_bytes(message_type), 5);
+    /// # Ok::<(), ipc_safe::Error>(())
+    /// ```
+    ///
+    /// [process_vm_readv(2)](https://man7.org/linux/man-pages/man2/process_vm_readv.2.html)
+    ///
+    /// # Errors
+    ///
+    /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a process that the caller may not trace, `EFAULT` when not even the first
+    /// byte can be read, and [`NotFound`](ErrorKind::NotFound) when nobody waits for the answer any more.
+    #[doc(alias = "process_vm_readv")]
+    pub fn read_memory(&self, address: u64, buffer: &mut [u8]) -> Result<usize> {
+        let failed = |errno| Error::new("process_vm_readv", errno);
+        let gone = || failed(NOBODY).kind_of(ErrorKind::NotFound).because("nobody waits for an answer any more");
+        let thread = self.thread().ok_or_else(gone)?;
+        let mut len = 0;
+        while len < buffer.len() {
+            let Some(from) = address.checked_add(len as u64) else { break };
+            // The kernel copies all of a range or reports nothing of it: a page can be read or not, a range in part.
+            let to_border = PAGE - (from % PAGE as u64) as usize;
+            let end = buffer.len().min(len + to_border);
+            match raw::read_memory(thread, from, &mut buffer[len..end]) {
+                Ok(count) if count == end - len => len = end,
+                Ok(count) => {
+                    len += count;
+                    break;
+                }
+                Err(NOBODY) => return Err(gone()),
+                Err(errno) if len == 0 => return Err(failed(errno)),
+                Err(_) => break,
+            }
+        }
+        // While the call waits, the number of its thread is nobody else's.
+        raw::is_waiting(self.listener, &self.told).map_err(|_| gone())?;
+        Ok(len)
+    }
 }
+
+/// There is no such process.
+const NOBODY: Errno = Errno::from_raw(libc::ESRCH);
+
+/// What divides the size of the pages of every machine.
+const PAGE: usize = 4096;
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +121,7 @@ pub enum Answer {
     Fail(Errno),
 }
 
-/// Runs `body` on a fresh thread and asks `answer` before each of these system calls of it, and of the threads and children that
+/// Runs `body` on a fresh thread and asks `answer` before each of these system calls of it (or [some](SystemCall::with_bits) of them), and of the threads and children that
 /// it starts: to count them, to let them fail, or to do just before them what another process could.
 ///
 /// A system call filter cannot be taken off again. It ends with the thread, and with the children, whose programs cannot gain
@@ -108,13 +167,13 @@ pub enum Answer {
 /// # Panics
 ///
 /// When `body` or `answer` does.
-pub fn intercept<T: Send>(
-    calls: &[SystemCall],
+pub fn intercept<T: Send, R: Copy + Into<CallRule>>(
+    rules: &[R],
     mut answer: impl FnMut(&Call) -> Answer,
     body: impl FnOnce() -> T + Send,
 ) -> Result<T> {
     raw::check_notification_sizes().map_err(refused)?;
-    let program = filter(calls, Verdict::Ask);
+    let program = filter(rules.iter().map(|&rule| rule.into()), Verdict::Ask);
     let link = Link::default();
     std::thread::scope(|scope| {
         let name = std::thread::current().name().unwrap_or("intercepted").to_owned();
@@ -214,7 +273,7 @@ impl Link {
         let failure = if by_body && self.is_over.load(Ordering::SeqCst) {
             None
         } else {
-            match answer(&Call { told, by_body }) {
+            match answer(&Call { told, listener: listener.as_raw_fd(), by_body }) {
                 Answer::Fail(errno) if is_error(errno) => Some(errno),
                 Answer::Fail(_) | Answer::Proceed => None,
             }

@@ -1,4 +1,5 @@
-//! Tools for tests of programs that use IPC. With the feature `testing`; not for what is shipped.
+//! Tools for tests of programs that use IPC. With the feature `testing`; not for what is shipped, unless that is a
+//! tool for tests or tracing itself, as `ipc run` is.
 //!
 //! | what for | by |
 //! |---|---|
@@ -56,7 +57,7 @@ mod timers;
 mod transfer;
 mod watchdog;
 
-pub use call::SystemCall;
+pub use call::{CallRule, SystemCall};
 pub use difference::{Change, Difference};
 pub use faults::{Faults, Injected, Occurrence, refuse};
 pub use fork::{ChildFailure, Forked, fork};

@@ -5,7 +5,7 @@ use crate::error::{Errno, keeping_errno};
 use crate::process::Pid;
 use core::ffi::{c_int, c_uint, c_ulong};
 use core::mem::MaybeUninit;
-use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -188,6 +188,25 @@ pub(super) fn answer(listener: BorrowedFd<'_>, told: &Notification, failure: Opt
     // SAFETY: the kernel reads the structure, of which it may know more fields: zeros, which the room has.
     returned(unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, room.0.as_mut_ptr()) })
         .map(drop)
+}
+
+/// Whether the call still waits for its answer: no error. The listener may be any descriptor, or none any more.
+pub(super) fn is_waiting(listener: RawFd, told: &Notification) -> Raw<()> {
+    let mut id = told.id;
+    // SAFETY: reads one number of 64 bits. Of a listener it changes nothing; to other kinds of descriptors the request means nothing
+    // (its type, '!', is seccomp's), and they refuse it.
+    returned(unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_ID_VALID as _, &raw mut id) }).map(drop)
+}
+
+/// Copies bytes from another process's memory, or from that of this one.
+pub(super) fn read_memory(process: Pid, address: u64, bytes: &mut [u8]) -> Raw<usize> {
+    let to = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let from = libc::iovec { iov_base: core::ptr::without_provenance_mut(address as usize), iov_len: bytes.len() };
+    let process = process.as_raw_nonzero().get();
+    // SAFETY: writes no more bytes than the slice has, to where it is. The other address is one of that process, and the kernel
+    // checks it.
+    let count = unsafe { libc::process_vm_readv(process, &raw const to, 1, &raw const from, 1, 0) };
+    usize::try_from(count).map_err(|_| Errno::last())
 }
 
 /// Ends the calling process with `SIGKILL` when the thread that forked it ends.

@@ -1,6 +1,6 @@
 //! What the attacks have in common: a system that refuses calls, signals at any moment.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use ipc_safe::testing::{Answer, SystemCall, intercept};
 use std::time::Duration;
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -23,22 +23,21 @@ fn filter(calls: &[libc::c_long], action: u32) -> Vec<libc::sock_filter> {
     filter
 }
 
-/// Puts a filter on the calling thread and what it starts, for good. A listener, if there are flags that ask for one.
-fn install(mut filter: Vec<libc::sock_filter>, flags: libc::c_ulong) -> i32 {
+/// Puts a filter on the calling thread and what it starts, for good.
+fn install(mut filter: Vec<libc::sock_filter>) {
     let program = libc::sock_fprog { len: u16::try_from(filter.len()).unwrap(), filter: filter.as_mut_ptr() };
     // SAFETY: the kernel copies the program, which lives through the call.
     let installed = unsafe {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
     };
-    assert!(installed >= 0, "seccomp: {}", std::io::Error::last_os_error());
-    i32::try_from(installed).unwrap()
+    assert_eq!(installed, 0, "seccomp: {}", std::io::Error::last_os_error());
 }
 
 /// From now on these system calls of the calling thread fail with `errno`, and in what it starts. For a forked child: nothing
 /// takes it back.
 pub(crate) fn refuse(calls: &[libc::c_long], errno: i32) {
-    install(filter(calls, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()), 0);
+    install(filter(calls, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()));
 }
 
 /// From now on this call fails with `EINTR` when its argument `index` is above `most`. For a forked child.
@@ -52,7 +51,7 @@ pub(crate) fn interrupt_above(call: libc::c_long, index: u32, most: u32) {
         statement(RETURN, libc::SECCOMP_RET_ALLOW),
         statement(RETURN, libc::SECCOMP_RET_ERRNO | libc::EINTR.cast_unsigned()),
     ];
-    install(filter, 0);
+    install(filter);
 }
 
 /// Runs `body` in a thread, and `attack` just before each of these system calls of it: what another process could do at that
@@ -62,26 +61,16 @@ pub(crate) fn before_each<T: Send>(
     mut attack: impl FnMut(usize),
     body: impl FnOnce() -> T + Send,
 ) -> T {
-    std::thread::scope(|scope| {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let victim = scope.spawn(move || {
-            let asks = filter(calls, libc::SECCOMP_RET_USER_NOTIF);
-            sender.send(install(asks, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)).unwrap();
-            body()
-        });
-        // SAFETY: the kernel just made the descriptor for us.
-        let listener = unsafe { OwnedFd::from_raw_fd(receiver.recv().unwrap()) };
-        let mut times = 0;
-        while let Some(id) = next_call(&listener) {
-            attack(times);
-            times += 1;
-            let mut answer = libc::seccomp_notif_resp { id, val: 0, error: 0, flags: 1 }; // let it go on
-            // SAFETY: the kernel reads the answer.
-            unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut answer) };
-        }
-        assert!(times > 0, "the attack never ran");
-        victim.join().unwrap()
-    })
+    let calls: Vec<_> = calls.iter().map(|&call| SystemCall::from_raw(u32::try_from(call).unwrap())).collect();
+    let mut times = 0;
+    let proceed = |_: &_| {
+        attack(times);
+        times += 1;
+        Answer::Proceed
+    };
+    let result = intercept(&calls, proceed, body).unwrap();
+    assert!(times > 0, "the attack never ran");
+    result
 }
 
 /// How many of these system calls `body` makes, run in a thread.
@@ -97,26 +86,6 @@ pub(crate) fn count(calls: &[libc::c_long], body: impl FnOnce() + Send) -> usize
         },
     );
     most
-}
-
-/// Waits for the next call that asks; `None` when there is nobody any more who could.
-fn next_call(listener: &OwnedFd) -> Option<u64> {
-    loop {
-        let mut ready = libc::pollfd { fd: listener.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one structure, which lives through the call.
-        unsafe { libc::poll(&raw mut ready, 1, -1) };
-        if ready.revents & libc::POLLIN == 0 {
-            return None;
-        }
-        // SAFETY: zeros are a value of the structure, as the kernel wants it; it writes one.
-        let (received, call) = unsafe {
-            let mut call: libc::seccomp_notif = std::mem::zeroed();
-            (libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call), call)
-        };
-        if received == 0 {
-            return Some(call.id);
-        }
-    }
 }
 
 /// From now on a signal handler that does nothing runs so often. For a forked child.

@@ -5,6 +5,7 @@ mod blackboard;
 mod channels;
 mod children;
 mod fifos;
+mod fuzzers;
 mod locks;
 mod mappings;
 mod messages;

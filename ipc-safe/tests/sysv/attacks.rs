@@ -1,6 +1,6 @@
 //! Others who remove, replace and scribble at the worst moment: each call ends in a result, and inside its memory.
 
-use crate::intercept::{Call, OPERATE, before_each};
+use crate::intercept::{OPERATE, before_each, command};
 use crate::support::{Forked, fork, in_namespace, set_sysctl, watchdog};
 use crate::tools::{LONG, SHORT, alone, fails, kind, page};
 use ipc_safe::error::{ErrorKind, Result};
@@ -11,6 +11,7 @@ use ipc_safe::sysv::{
     Attachment, Handle, Key, MessageBuffer, MessageQueue, Operations, Owned, ReceiveError, Segment, Selector,
     SemaphoreSet,
 };
+use ipc_safe::testing::Call;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -31,10 +32,10 @@ fn replace_set_without_values(id: i32, len: i32) {
 }
 
 /// Runs `body` and `attack` just before the first call with this command.
-fn before_first<T: Send>(command: i32, mut attack: impl FnMut(), body: impl FnOnce() -> T + Send) -> T {
+fn before_first<T: Send>(first: i32, mut attack: impl FnMut(), body: impl FnOnce() -> T + Send) -> T {
     let mut attacked = 0;
     let watch = |_: usize, call: &Call| {
-        if call.command() == Some(command) {
+        if command(call) == Some(first) {
             if attacked == 0 {
                 attack();
             }

@@ -1,6 +1,6 @@
 //! Calls that fail: what is reported, and what is left. The kernel's refusals are made up, each of them is seen to happen.
 
-use crate::intercept::{Answer, Call, OPERATE, intercept};
+use crate::intercept::{OPERATE, asking, command, number};
 use crate::support::{eventually, in_namespace, watchdog};
 use crate::tools::{LONG, alone, errno, fails, kind};
 use ipc_safe::Result;
@@ -13,6 +13,7 @@ use ipc_safe::sysv::{
     Key, MessageBuffer, MessageQueue, Operations, Owned, Segment, Selector, SemaphoreEvent, SemaphoreMutex,
     SemaphoreSet, procfs,
 };
+use ipc_safe::testing::{Answer, Call};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long};
 
@@ -55,20 +56,20 @@ fn numbers(call: &str) -> Vec<c_long> {
 /// Runs `body` while a call, or one command of it, fails with `errno`, the first `times`. Tells how often it did.
 fn failing<T: Send>(
     call: &str,
-    command: Option<c_int>,
+    only: Option<c_int>,
     errno: c_int,
     times: usize,
     body: impl FnOnce() -> T + Send,
 ) -> (T, usize) {
     let mut fired = 0;
     let answer = |seen: &Call| {
-        if (command.is_some() && seen.command() != command) || fired == times {
+        if (only.is_some() && command(seen) != only) || fired == times {
             return Answer::Proceed;
         }
         fired += 1;
-        Answer::Fail(errno)
+        Answer::Fail(Errno::from_raw(errno))
     };
-    let result = intercept(&numbers(call), answer, body);
+    let result = asking(&numbers(call), answer, body);
     (result, fired)
 }
 
@@ -426,31 +427,31 @@ const KEY: Key = Key::new(0x00e2_2025);
 fn without_memory_for_the_values_there_is_an_error_and_no_mapping_left() {
     let _watchdog = watchdog();
     let set = SemaphoreSet::private(&[1, 2, 3]).unwrap();
-    let page = crate::tools::page();
+    let page = crate::tools::page() as u64;
     for refused in [libc::SYS_mmap, libc::SYS_mprotect] {
         let (mapped, unmapped, fired) = (Cell::new(0), Cell::new(0), Cell::new(0));
-        let answer = |call: &Call| match call.number {
+        let answer = |call: &Call| match number(call) {
             // The room for the values: a page, and one without access.
-            libc::SYS_mmap if call.address(1) == 2 * page && call.argument(2) == libc::PROT_NONE => {
+            libc::SYS_mmap if call.argument(1) == 2 * page && call.integer(2) == libc::PROT_NONE => {
                 mapped.set(mapped.get() + 1);
                 if refused == libc::SYS_mmap {
                     fired.set(fired.get() + 1);
-                    return Answer::Fail(libc::ENOMEM);
+                    return Answer::Fail(Errno::NOMEM);
                 }
                 Answer::Proceed
             }
-            libc::SYS_mprotect if refused == libc::SYS_mprotect && mapped.get() == 1 && call.address(1) == page => {
+            libc::SYS_mprotect if refused == libc::SYS_mprotect && mapped.get() == 1 && call.argument(1) == page => {
                 fired.set(fired.get() + 1);
-                Answer::Fail(libc::ENOMEM)
+                Answer::Fail(Errno::NOMEM)
             }
-            libc::SYS_munmap if call.address(1) == 2 * page => {
+            libc::SYS_munmap if call.argument(1) == 2 * page => {
                 unmapped.set(unmapped.get() + 1);
                 Answer::Proceed
             }
             _ => Answer::Proceed,
         };
         let calls = [libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_munmap];
-        let result = intercept(&calls, answer, || set.values());
+        let result = asking(&calls, answer, || set.values());
         let error = fails(result, OutOfMemory, libc::ENOMEM);
         assert!(error.to_string().starts_with(&format!("mmap on set {}, 3 values: ENOMEM", set.id())), "{error}");
         assert_eq!((mapped.get(), fired.get()), (1, 1));
@@ -646,17 +647,17 @@ fn an_interrupted_wait_goes_on_for_the_time_that_remains() {
     let semaphore = set.semaphore(0);
     let mut times = Vec::new();
     let note = |call: &Call| {
-        let time = std::ptr::with_exposed_provenance::<libc::timespec>(call.address(3));
-        // SAFETY: the caller, a thread of this process, waits with its time in place.
-        let time = unsafe { time.read() };
-        times.push(std::time::Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap()));
+        let mut time = [[0; 8]; 2];
+        assert_eq!(call.read_memory(call.argument(3), time.as_flattened_mut()).unwrap(), 16);
+        let [seconds, nanoseconds] = time.map(u64::from_ne_bytes);
+        times.push(std::time::Duration::new(seconds, u32::try_from(nanoseconds).unwrap()));
         if times.len() < 200 {
-            return Answer::Fail(libc::EINTR);
+            return Answer::Fail(Errno::INTR);
         }
         semaphore.add(1).unwrap();
         Answer::Proceed
     };
-    intercept(&[libc::SYS_semtimedop], note, || semaphore.subtract_timeout(1, LONG)).unwrap();
+    asking(&[libc::SYS_semtimedop], note, || semaphore.subtract_timeout(1, LONG)).unwrap();
     assert_eq!(times.len(), 200);
     assert!(times[0] <= LONG && times.is_sorted_by(|earlier, later| earlier > later), "{times:?}");
 }

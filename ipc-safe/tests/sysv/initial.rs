@@ -1,6 +1,6 @@
 //! Making a set and giving it values as one operation, whoever else makes or opens it and whoever dies.
 
-use crate::intercept::{Answer, OPERATE, before_each, die_at, intercept};
+use crate::intercept::{OPERATE, before_each};
 use crate::support::{Forked, eventually, fork, in_namespace, watchdog};
 use crate::tools::{LONG, SHORT, fails};
 use ipc_safe::error::ErrorKind;
@@ -83,6 +83,12 @@ fn creators_that_use_the_set_at_once_find_every_unit_once() {
     }
 }
 
+/// Ends the process on the spot.
+fn die() {
+    // SAFETY: takes a number.
+    unsafe { libc::raise(libc::SIGKILL) };
+}
+
 /// A creator that dies between making and initialising: openers report it at their deadline.
 ///
 /// R-SEM-13
@@ -95,10 +101,11 @@ fn a_creator_that_died_half_way_is_reported_at_the_deadline() {
         let key = Key::random().unwrap();
         let died = fork(|| {
             crate::tools::lower_limit(libc::RLIMIT_CORE, 0);
-            die_at(dies_at);
-            SemaphoreSet::options().create(true).open(key, &values).map_or(1, |_| 0)
+            let (made, _) =
+                before_each(dies_at, |_, _| die(), || SemaphoreSet::options().create(true).open(key, &values));
+            made.map_or(1, |_| 0)
         });
-        assert_eq!(died.wait().signal(), Some(libc::SIGSYS));
+        assert_eq!(died.wait().signal(), Some(libc::SIGKILL));
 
         let start = Instant::now();
         let options = SemaphoreSet::options().initialised_within(SHORT);
@@ -135,16 +142,12 @@ fn values_without_the_operation_that_publishes_them_do_not_count() {
     let died = fork(|| {
         crate::tools::lower_limit(libc::RLIMIT_CORE, 0);
         // The first operation is the attempt with all values, which the kernel refuses: more than it takes.
-        let mut operations = 0;
-        let moment = |_: &crate::intercept::Call| {
-            operations += 1;
-            if operations == 2 {
-                // SAFETY: ends the process on the spot.
-                unsafe { libc::raise(libc::SIGKILL) };
+        let second = |times, _: &_| {
+            if times == 1 {
+                die();
             }
-            Answer::Proceed
         };
-        let made = intercept(&OPERATE, moment, || SemaphoreSet::options().create(true).open(key, &[3; MANY]));
+        let (made, _) = before_each(&OPERATE, second, || SemaphoreSet::options().create(true).open(key, &[3; MANY]));
         made.map_or(1, |_| 0)
     });
     assert_eq!(died.wait().signal(), Some(libc::SIGKILL));

@@ -3,6 +3,7 @@
 
 mod faults;
 mod forks;
+mod intercept;
 mod isolation;
 mod leaks;
 mod models;

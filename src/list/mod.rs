@@ -1,6 +1,8 @@
 //! `ipc list`: all objects, a table a kind.
 
-use crate::failure::Result;
+mod since;
+
+use crate::failure::{Failure, Result};
 use crate::inventory::{self, Posix, Queue, Set, Shared, State};
 use crate::kind::{Kind, plural};
 use crate::output;
@@ -8,13 +10,15 @@ use crate::people;
 use crate::table::{Side, Table};
 use crate::units;
 use serde::Serialize;
+use since::{Comparison, Listing};
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 /// List message queues, semaphore sets, shared memory segments and POSIX objects
 ///
 /// All of the IPC namespace and of /dev/shm, also those that you may not read. AGE is the time since the object was made or
 /// its settings changed; the kernel does not note more.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// Only message queues (with others: these too)
@@ -41,6 +45,12 @@ pub(crate) struct Arguments {
     /// For programs: a JSON object with an array a kind, sizes in bytes, times in seconds since 1970
     #[arg(long)]
     json: bool,
+    /// Only what is new or changed since this listing, which "ipc list --json" made; exit with status 1 when something is new
+    #[arg(long, value_name = "FILE", conflicts_with = "bytes")]
+    since: Option<PathBuf>,
+    /// With --since: also what was there and is gone
+    #[arg(long, requires = "since")]
+    gone: bool,
 }
 
 const HELP: &str = "\
@@ -59,7 +69,21 @@ Examples:
   ipc list --orphans      what \"ipc remove --orphans\" would look at, and suspect queues
   ipc list --json | jq '.segments[] | select(.attachments == 0) | .id'
 
+  ipc list --json > before.json
+  ./campaign
+  ipc list --since before.json || echo 'something is left, or it failed'
+
+With --since: new is what has another id or name, or is another object under an old one;
+changed is what has other contents (messages, bytes, attachments, size), another owner or
+mode, or was operated on. Both listings must be of one namespace since one boot, and have
+the kinds that are compared. With --orphans, only those that are orphaned or suspect.
+Exit status then: 0 nothing is new, 1 something is, 2 the comparison failed.
+
 See sysvipc(7), ipcs(1), lsipc(1).";
+
+/// The exit statuses of `--since`.
+const HAS_NEW: u8 = 1;
+const NO_COMPARISON: u8 = 2;
 
 /// What `--json` prints; a kind that was not asked for is left out.
 #[derive(Debug, Default, Serialize)]
@@ -75,7 +99,10 @@ struct Everything {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result {
-    let everything = arguments.collect()?;
+    if let Some(path) = &arguments.since {
+        return arguments.compare(path);
+    }
+    let everything = arguments.collect(|_| true)?;
     if arguments.json {
         return output::print_json(&everything);
     }
@@ -117,25 +144,60 @@ impl Arguments {
             Kind::Posix if self.orphans => return false,
             Kind::Posix => self.posix,
         };
-        chosen || self.all || !(self.queues || self.sets || self.segments || self.posix)
+        chosen || self.all || !self.names_kinds()
     }
 
-    fn collect(&self) -> Result<Everything> {
+    /// Says what is new; that something is, is told by the exit status.
+    fn compare(&self, path: &Path) -> Result {
+        let failed = |failure: Failure| failure.with_status(NO_COMPARISON);
+        let comparison = self.comparison(path).map_err(failed)?;
+        let printed = match self.json {
+            true => output::print_json(&comparison),
+            false => output::print(comparison.render()),
+        };
+        printed.map_err(|failure| if failure.message().is_empty() { failure } else { failed(failure) })?;
+        if comparison.has_new() { Err(Failure::silent(HAS_NEW)) } else { Ok(()) }
+    }
+
+    fn comparison(&self, path: &Path) -> Result<Comparison> {
+        let before = Listing::read(path)?;
+        let is_named = self.all || self.names_kinds();
+        let missing = |kind: &Kind| is_named && self.wants(*kind) && !before.has(*kind);
+        if let Some(kind) = since::kinds().find(missing) {
+            let words = format!(
+                "{} says nothing about {kind}s; \"ipc list --json\" without a kind makes one that does",
+                path.display()
+            );
+            return Err(Failure::new(words));
+        }
+        // Which of them are orphans matters after the comparison: one may have become so.
+        let everything = Self { orphans: false, ..self.clone() }.collect(|kind| before.has(kind))?;
+        let mut comparison = Comparison::between(&before, &everything)?;
+        comparison.keep(|state| !self.orphans || matches!(state, "orphaned" | "suspect"), self.gone);
+        Ok(comparison)
+    }
+
+    const fn names_kinds(&self) -> bool {
+        self.queues || self.sets || self.segments || self.posix
+    }
+
+    /// The objects of those kinds that are asked for and that `has` wants, too.
+    fn collect(&self, has: impl Fn(Kind) -> bool) -> Result<Everything> {
         let keep = |state| !self.orphans || matches!(state, State::Orphaned | State::Suspect);
         let mut everything = Everything::default();
-        if self.wants(Kind::Queue) {
+        if self.wants(Kind::Queue) && has(Kind::Queue) {
             let all = inventory::queues()?.into_iter();
             everything.queues = Some(all.filter(|queue| keep(queue.head.state)).collect());
         }
-        if self.wants(Kind::Set) {
+        if self.wants(Kind::Set) && has(Kind::Set) {
             let all = inventory::sets()?.into_iter();
             everything.sets = Some(all.filter(|set| keep(set.head.state)).collect());
         }
-        if self.wants(Kind::Segment) {
+        if self.wants(Kind::Segment) && has(Kind::Segment) {
             let all = inventory::segments()?.into_iter();
             everything.segments = Some(all.filter(|segment| keep(segment.head.state)).collect());
         }
-        if self.wants(Kind::Posix) {
+        if self.wants(Kind::Posix) && has(Kind::Posix) {
             everything.posix = Some(inventory::posix_objects()?);
         }
         Ok(everything)
