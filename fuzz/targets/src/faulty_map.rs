@@ -16,7 +16,8 @@ const FALLIBLE: &[Fallible] = &[
     Fallible { name: "munmap", errnos: &[ENOMEM, EINVAL], is_meant: is_small },
     Fallible { name: "mremap", errnos: &[ENOMEM, EAGAIN], is_meant: is_small },
     Fallible { name: "mprotect", errnos: &[ENOMEM, EACCES], is_meant: takes_rights },
-    Fallible::of("fcntl", &[EMFILE, ENFILE]),
+    // std looks by it whether what it closes is open, in programs with debug assertions.
+    Fallible { name: "fcntl", errnos: &[EMFILE, ENFILE], is_meant: |call| call.integer(1) == libc::F_DUPFD_CLOEXEC },
     Fallible::of("fstat", &[EIO, ENOMEM]),
     Fallible::of("msync", &[EIO, EBUSY, ENOMEM]),
     Fallible { name: "pread64", errnos: &[EINTR, EIO], is_meant: |_| true },
