@@ -25,7 +25,6 @@ enum Op {
 }
 
 impl<'a> Arbitrary<'a> for Op {
-    /// Few forks: each takes as long as some thousand calls.
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(match u.arbitrary::<u8>()? {
             byte @ 252.. => Self::Touch { attachment: u.choose_index(4)?, byte },
@@ -47,8 +46,9 @@ pub(crate) fn enter() -> Model {
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let mut system = System::new(enter());
-    for op in script::operations(&mut Unstructured::new(data)) {
+    let mut u = Unstructured::new(data);
+    let mut system = System::new(enter(), u.arbitrary().unwrap_or(0));
+    for op in script::operations(&mut u) {
         match op {
             Op::Call { call, watch } => system.call(&call, watch),
             Op::Touch { attachment, byte } => system.touch(attachment, byte),
@@ -69,8 +69,9 @@ struct System {
 }
 
 impl System {
-    fn new(model: Model) -> Self {
-        Self { model, kernel: Kernel::default(), seen: BTreeSet::new(), tails: Vec::new(), may_fork: true }
+    /// `number` says whether there may be a child: in few inputs, as a fork takes as long as some thousand calls.
+    fn new(model: Model, number: u8) -> Self {
+        Self { model, kernel: Kernel::default(), seen: BTreeSet::new(), tails: Vec::new(), may_fork: number >= 250 }
     }
 
     fn call(&mut self, call: &Call, watch: bool) {
