@@ -10,8 +10,23 @@
 #![cfg_attr(not(test), deny(unsafe_code))]
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a target has to say")]
 
+pub mod async_waiters;
 pub mod errno_map;
+pub mod faulty_map;
+pub mod faulty_msg;
+pub mod faulty_sem;
+pub mod faulty_shm;
+pub mod map_ops;
+pub mod msg_ops;
 pub mod namespace;
+pub mod sem_ops;
+pub mod sem_undo_fork;
+pub mod shm_header;
+pub mod shm_ops;
+
+mod fault;
+mod leaks;
+mod script;
 
 /// A target: its name, which is that of its file and of its corpus, and what it does with an input.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +38,20 @@ pub struct Target {
 }
 
 /// All targets, by name.
-pub const TARGETS: &[Target] = &[Target { name: "errno_map", run: errno_map::run }];
+pub const TARGETS: &[Target] = &[
+    Target { name: "async_waiters", run: async_waiters::run },
+    Target { name: "errno_map", run: errno_map::run },
+    Target { name: "faulty_map", run: faulty_map::run },
+    Target { name: "faulty_msg", run: faulty_msg::run },
+    Target { name: "faulty_sem", run: faulty_sem::run },
+    Target { name: "faulty_shm", run: faulty_shm::run },
+    Target { name: "map_ops", run: map_ops::run },
+    Target { name: "msg_ops", run: msg_ops::run },
+    Target { name: "sem_ops", run: sem_ops::run },
+    Target { name: "sem_undo_fork", run: sem_undo_fork::run },
+    Target { name: "shm_header", run: shm_header::run },
+    Target { name: "shm_ops", run: shm_ops::run },
+];
 
 /// The target of this name.
 #[must_use]

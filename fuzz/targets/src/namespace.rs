@@ -23,6 +23,20 @@ pub fn enter() {
     }
 }
 
+/// As [`enter`], and lowers limits (`kernel.msgmni`, ...) there, so that programs of a few calls reach them. Those that may not
+/// be changed stay: the models ask what the limits are.
+pub fn enter_with(limits: &[(&str, &str)]) {
+    if ENTERED.get() {
+        return;
+    }
+    enter();
+    for (name, value) in limits {
+        if let Err(error) = std::fs::write(format!("/proc/sys/kernel/{name}"), value) {
+            eprintln!("kernel.{name} stays as it is: {error}");
+        }
+    }
+}
+
 /// Set where the process was given a namespace.
 const INSIDE: &str = "IPC_FUZZ_NAMESPACE";
 

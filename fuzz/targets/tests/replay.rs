@@ -66,7 +66,7 @@ fn replays_one() {
     let target = target(name.to_str().expect("a name")).expect("a target");
     let mut known = inputs(&folder("regressions", target));
     known.extend(inputs(&folder("corpus", target)));
-    println!("replayed {} inputs of {}", known.len(), target.name);
+    println!("\nreplayed {} inputs of {}", known.len(), target.name); // behind what the harness prints
     known.extend((0..AT_RANDOM).map(|number| (format!("random input {number}"), at_random(number))));
     for (name, data) in known {
         println!("{name}"); // the last one is the one that failed

@@ -311,7 +311,7 @@ impl MessageQueue {
     pub fn peek(&self, index: usize, into: impl Destination) -> Result<Option<MessageType>> {
         let index = i64::try_from(index).unwrap_or(i64::MAX);
         let mut into = into;
-        match into.receive(self.id, index, MSG_COPY | IPC_NOWAIT) {
+        match uninterrupted(Wait::No, || into.receive(self.id, index, MSG_COPY | IPC_NOWAIT)) {
             Ok(kind) => Ok(Some(kind)),
             Err(Errno::NOMSG) => Ok(None),
             Err(Errno::NOSYS) => Err(Error::new("msgrcv", Errno::NOSYS)

@@ -392,7 +392,7 @@ impl SemaphoreSet {
         let added = match &additions[..] {
             _ if values.len() > MOST_OPERABLE => Err(Errno::TOOBIG),
             [] => return self.touch(),
-            _ => sem::operate(self.id, &additions),
+            _ => operate(self.id, &additions, Wait::Forever),
         };
         match added {
             Err(Errno::TOOBIG) => {
@@ -409,16 +409,16 @@ impl SemaphoreSet {
     /// found already.
     fn touch(self) -> Raw<()> {
         let first = |sem_op| sembuf { sem_num: 0, sem_op, sem_flg: IPC_NOWAIT as i16 };
-        match sem::operate(self.id, &[first(0)]) {
+        match operate(self.id, &[first(0)], Wait::Forever) {
             Err(Errno::AGAIN) => {} // it is not zero
             other => return other,
         }
         loop {
-            match sem::operate(self.id, &[first(1), first(-1)]) {
+            match operate(self.id, &[first(1), first(-1)], Wait::Forever) {
                 Err(Errno::RANGE) => {} // it is at its highest
                 other => return other,
             }
-            match sem::operate(self.id, &[first(-1), first(1)]) {
+            match operate(self.id, &[first(-1), first(1)], Wait::Forever) {
                 Err(Errno::AGAIN) => {} // and now it is zero
                 other => return other,
             }

@@ -5,6 +5,7 @@
 use arbitrary::Unstructured;
 use ipc_safe::sysv::{MessageQueue, Segment, SemaphoreSet};
 use ipc_safe::testing::isolated;
+use ipc_safe::testing::model::program::{queues, segments, sets};
 use ipc_safe::testing::model::{mapping, pending, pipe, queue, segment, set};
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -155,12 +156,15 @@ fn made<S: for<'a> arbitrary::Arbitrary<'a> + Debug>(kind: fn(&S) -> Discriminan
 #[test]
 fn bytes_make_every_kind_of_step() {
     let cases = [
-        (made::<queue::Step>(discriminant), 4),
+        (made::<queue::Step>(discriminant), 6),
         (made::<set::Step>(discriminant), 3),
         (made::<segment::Step>(discriminant), 2),
-        (made::<mapping::Step>(discriminant), 10),
+        (made::<mapping::Step>(discriminant), 11),
         (made::<pipe::Step>(discriminant), 7),
         (made::<pending::Step>(discriminant), 2),
+        (made::<queues::Call>(discriminant), 3),
+        (made::<sets::Call>(discriminant), 7),
+        (made::<segments::Call>(discriminant), 8),
     ];
     for ((kinds, different), expected) in cases {
         assert_eq!(kinds, expected);

@@ -9,8 +9,10 @@
 )]
 
 use super::mapping::{self, Rights};
+use super::program::{queues, segments, sets};
 use super::queue::{self, Room};
 use super::set::{self, Change, Operation};
+use super::table::Get;
 use super::{pending, pipe, segment};
 use crate::signal::{Signal, SignalSet};
 use crate::sysv::{MessageType, Selector};
@@ -39,6 +41,13 @@ static ROOMS: LazyLock<Vec<Room>> = LazyLock::new(|| {
     [Room::Any].into_iter().chain(sizes().map(Room::Bytes)).chain(sizes().map(Room::Cut)).collect()
 });
 
+/// Key 0 is the private one.
+const KEYS: [i32; 4] = [1, 2, 3, 0];
+static GETS: LazyLock<Vec<Get>> = LazyLock::new(|| {
+    let flags = [(true, false), (false, true), (true, false), (false, true), (false, false)];
+    KEYS.into_iter().flat_map(|key| flags.map(|(create, create_new)| Get { key, create, create_new })).collect()
+});
+
 const UNITS: [u16; 6] = [1, 2, 3, 0, 32767, 32768];
 const SEMAPHORES: [u16; 5] = [0, 1, 2, 3, 4];
 const VALUES: [u16; 7] = [0, 1, 2, 3, 32766, 32767, 32768];
@@ -58,8 +67,16 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
 static FURTHER: LazyLock<Vec<Option<Operation>>> =
     LazyLock::new(|| OPERATIONS.iter().flat_map(|operation| [None, Some(*operation)]).collect());
 
-static ALL_VALUES: LazyLock<Vec<Vec<u16>>> =
-    LazyLock::new(|| (0..=4).flat_map(|len| VALUES.into_iter().map(move |value| vec![value; len])).collect());
+/// Equal values, and different ones, of which the last may be too high.
+static ALL_VALUES: LazyLock<Vec<Vec<u16>>> = LazyLock::new(|| {
+    let equal = (0..=4).flat_map(|len| VALUES.map(|value| vec![value; len]));
+    equal.chain((2..=4).flat_map(|len| VALUES.windows(len).map(<[u16]>::to_vec))).collect()
+});
+
+const SEGMENT_SIZES: [usize; 9] = [100, 1, 7, 4095, 4096, 4097, 16384, 16385, 0];
+const ADDRESSES: [usize; 2] = [0, 1];
+static CHANGES: LazyLock<Vec<Change>> =
+    LazyLock::new(|| OPERATIONS.iter().filter(|operation| !operation.undo).map(|operation| operation.change).collect());
 
 const RIGHTS: [Rights; 3] = [Rights::ReadWrite, Rights::ReadOnly, Rights::CopyOnWrite];
 const PROTECTIONS: [Rights; 3] = [Rights::ReadWrite, Rights::ReadOnly, Rights::NoAccess];
@@ -86,14 +103,43 @@ static SIGNAL_SETS: LazyLock<Vec<SignalSet>> = LazyLock::new(|| {
 
 const SIGNAL_VALUES: [Option<i32>; 4] = [None, Some(0), Some(-1), Some(i32::MAX)];
 
+/// One of the values of a list, or `any` of its type.
+#[cfg(feature = "arbitrary")]
+macro_rules! choose {
+    ($u:ident, any) => {
+        arbitrary::Arbitrary::arbitrary($u)?
+    };
+    ($u:ident, $values:ident) => {
+        $u.choose(&$values[..])?.clone()
+    };
+}
+
+/// Any of a type, which what becomes of it tells.
+#[cfg(feature = "proptest")]
+fn any<T: proptest::arbitrary::Arbitrary<Strategy: 'static>>() -> proptest::strategy::BoxedStrategy<T> {
+    proptest::strategy::Strategy::boxed(proptest::arbitrary::any::<T>())
+}
+
+/// As `choose`, for property tests.
+#[cfg(feature = "proptest")]
+macro_rules! strategy {
+    (any) => {
+        any()
+    };
+    ($values:ident) => {
+        proptest::sample::select($values.to_vec())
+    };
+}
+
+/// A line a kind of step; one that stands there twice is made twice as often.
 macro_rules! random {
-    ($($step:ty { $($variant:ident { $($field:ident: $values:expr),* })* })*) => {$(
+    ($($step:ty { $($variant:ident { $($field:ident: $values:ident),* })* })*) => {$(
         /// Few keys, indices and types; sizes around which something changes.
         #[cfg(feature = "arbitrary")]
         impl<'a> arbitrary::Arbitrary<'a> for $step {
             fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
                 type Make<'a> = fn(&mut arbitrary::Unstructured<'a>) -> arbitrary::Result<$step>;
-                let variants: &[Make<'a>] = &[$(|u| Ok(Self::$variant { $($field: u.choose(&$values[..])?.clone()),* })),*];
+                let variants: &[Make<'a>] = &[$(|u| Ok(Self::$variant { $($field: choose!(u, $values)),* })),*];
                 u.choose(variants)?(u)
             }
         }
@@ -105,10 +151,9 @@ macro_rules! random {
             type Strategy = proptest::strategy::BoxedStrategy<Self>;
 
             fn arbitrary_with((): ()) -> Self::Strategy {
-                use proptest::sample::select;
                 use proptest::strategy::{Strategy, Union};
                 let variants = [$(
-                    ($(select($values.to_vec()),)*).prop_map(|($($field,)*)| Self::$variant { $($field),* }).boxed()
+                    ($(strategy!($values),)*).prop_map(|($($field,)*)| Self::$variant { $($field),* }).boxed()
                 ),*];
                 Union::new(variants).boxed()
             }
@@ -119,7 +164,9 @@ macro_rules! random {
 random! {
     queue::Step {
         Send { kind: KINDS, len: LENGTHS, byte: BYTES }
+        SendBuffer { kind: KINDS, len: LENGTHS, byte: BYTES }
         Receive { selector: SELECTORS, room: ROOMS }
+        ReceiveValue { selector: SELECTORS }
         Peek { index: INDICES, room: ROOMS }
         SetByteLimit { bytes: BYTE_LIMITS }
     }
@@ -132,6 +179,38 @@ random! {
         Write { offset: OFFSETS, len: LENGTHS, byte: BYTES }
         Read { offset: OFFSETS, len: LENGTHS }
     }
+    queues::Call {
+        Get { place: PLACES, get: GETS }
+        On { place: PLACES, step: any }
+        On { place: PLACES, step: any }
+        On { place: PLACES, step: any }
+        On { place: PLACES, step: any }
+        Remove { place: PLACES }
+    }
+    sets::Call {
+        Get { place: PLACES, get: GETS, values: ALL_VALUES }
+        Open { place: PLACES, key: KEYS }
+        On { place: PLACES, step: any }
+        On { place: PLACES, step: any }
+        On { place: PLACES, step: any }
+        Single { place: PLACES, index: SEMAPHORES, change: CHANGES }
+        Acquire { place: PLACES, index: SEMAPHORES, units: UNITS }
+        Release { guard: PLACES, dropped: YES_AND_NO }
+        Remove { place: PLACES }
+    }
+    segments::Call {
+        Get { place: PLACES, get: GETS, size: SEGMENT_SIZES }
+        Open { place: PLACES, key: KEYS }
+        Attach { place: PLACES, read_only: YES_AND_NO }
+        Attach { place: PLACES, read_only: YES_AND_NO }
+        AttachAt { place: PLACES, address: ADDRESSES }
+        On { attachment: PLACES, step: any }
+        On { attachment: PLACES, step: any }
+        On { attachment: PLACES, step: any }
+        Detach { attachment: PLACES, dropped: YES_AND_NO }
+        Lock { place: PLACES, locked: YES_AND_NO }
+        Remove { place: PLACES }
+    }
     mapping::Step {
         Map { rights: RIGHTS, offset: STARTS, len: MAPPED, beyond_end: YES_AND_NO }
         SetSize { size: SIZES }
@@ -139,6 +218,7 @@ random! {
         Punch { offset: STARTS, len: LENGTHS }
         Write { mapping: PLACES, offset: OFFSETS, len: LENGTHS, byte: BYTES }
         Read { mapping: PLACES, offset: OFFSETS, len: LENGTHS }
+        Flush { mapping: PLACES }
         Protect { mapping: PLACES, rights: PROTECTIONS }
         Split { mapping: PLACES, at: STARTS }
         Resize { mapping: PLACES, len: LENGTHS }

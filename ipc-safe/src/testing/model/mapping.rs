@@ -1,6 +1,6 @@
 //! What a file and mappings of it do.
 
-use super::{Answer, Fault};
+use super::{Answer, Fault, text};
 use crate::error::ErrorKind;
 use std::collections::BTreeMap;
 
@@ -225,13 +225,13 @@ pub enum Step {
         /// In bytes.
         size: usize,
     },
-    /// Writes so many equal bytes to the file.
+    /// Writes so many bytes, which count up, to the file.
     WriteFile {
         /// Where.
         offset: usize,
         /// How many.
         len: usize,
-        /// Which.
+        /// The first.
         byte: u8,
     },
     /// Punches a hole into the file.
@@ -241,7 +241,7 @@ pub enum Step {
         /// How many bytes.
         len: usize,
     },
-    /// Writes so many equal bytes through a mapping.
+    /// Writes so many bytes, which count up, through a mapping.
     Write {
         /// Which mapping.
         mapping: usize,
@@ -249,7 +249,7 @@ pub enum Step {
         offset: usize,
         /// How many.
         len: usize,
-        /// Which.
+        /// The first.
         byte: u8,
     },
     /// Reads through a mapping.
@@ -260,6 +260,11 @@ pub enum Step {
         offset: usize,
         /// How many bytes.
         len: usize,
+    },
+    /// Has the file take what was written through a mapping.
+    Flush {
+        /// Which mapping.
+        mapping: usize,
     },
     /// Changes what may be done with a mapping.
     Protect {
@@ -300,9 +305,10 @@ impl Files {
             Step::Write { mapping, .. } => rights(mapping).is_some_and(Rights::can_write),
             Step::Read { mapping, .. } => rights(mapping).is_some_and(Rights::can_read),
             Step::Protect { mapping, .. } => rights(mapping).is_some_and(|rights| rights != Rights::CopyOnWrite),
-            Step::Split { mapping, .. } | Step::Resize { mapping, .. } | Step::Unmap { mapping } => {
-                mapping < self.mappings.len()
-            }
+            Step::Flush { mapping }
+            | Step::Split { mapping, .. }
+            | Step::Resize { mapping, .. }
+            | Step::Unmap { mapping } => mapping < self.mappings.len(),
         }
     }
 
@@ -311,10 +317,11 @@ impl Files {
         match *step {
             Step::Map { rights, offset, len, beyond_end } => self.map(rights, offset, len, beyond_end)?,
             Step::SetSize { size } => self.set_size(size),
-            Step::WriteFile { offset, len, byte } => self.write_file(offset, &vec![byte; len]),
+            Step::WriteFile { offset, len, byte } => self.write_file(offset, &text(byte, len)),
             Step::Punch { offset, len } => self.punch(offset, len),
-            Step::Write { mapping, offset, len, byte } => self.write(mapping, offset, &vec![byte; len])?,
+            Step::Write { mapping, offset, len, byte } => self.write(mapping, offset, &text(byte, len))?,
             Step::Read { mapping, offset, len } => return self.read(mapping, offset, len),
+            Step::Flush { .. } => {}
             Step::Protect { mapping, rights } => self.mappings[mapping].rights = rights,
             Step::Split { mapping, at } => self.split(mapping, at)?,
             Step::Resize { mapping, len } => self.resize(mapping, len)?,

@@ -15,6 +15,9 @@
 //! | [`Pending`](pending::Pending) | the signals that wait for a thread |
 //! | [`Mask`](mask::Mask) | the signals that a thread blocks, with guards and scopes |
 //!
+//! [`program`] has what one process does with several objects: it finds them by key, keeps handles that go stale, guards and
+//! attachments.
+//!
 //! Steps of queues, sets, segments, mappings, pipes and signals ([`queue::Step`] and its like) are values, which the features
 //! `arbitrary` and `proptest` make at random: from few keys, types and indices, and from sizes around which something changes.
 //! That is what finds errors; numbers drawn from all there are never meet.
@@ -47,6 +50,7 @@ pub mod mapping;
 pub mod mask;
 pub mod pending;
 pub mod pipe;
+pub mod program;
 pub mod queue;
 pub mod segment;
 pub mod set;
@@ -88,6 +92,11 @@ impl Fault {
     pub const fn new(errno: Errno, kind: ErrorKind) -> Self {
         Self { errno: Some(errno), kind }
     }
+}
+
+/// So many bytes, counting up from one.
+fn text(first: u8, len: usize) -> Vec<u8> {
+    (0..len).map(|index| first.wrapping_add(index as u8)).collect()
 }
 
 impl From<Error> for Fault {

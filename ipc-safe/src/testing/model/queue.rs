@@ -1,8 +1,8 @@
 //! What a message queue does.
 
-use super::{Answer, Fault};
+use super::{Answer, Fault, text};
 use crate::error::{Errno, ErrorKind, Result};
-use crate::sysv::{MessageBuffer, MessageQueue, MessageType, Selector};
+use crate::sysv::{MessageBuffer, MessageQueue, MessageType, ReceiveError, Selector};
 use std::collections::VecDeque;
 
 /// A message: its type and its bytes.
@@ -143,13 +143,22 @@ impl Limits {
 /// A call on a queue, without waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Sends a message of so many equal bytes.
+    /// Sends a message of so many bytes, which count up.
     Send {
         /// Its type. One below 1 is refused.
         kind: i64,
         /// How many bytes.
         len: usize,
-        /// Which.
+        /// The first.
+        byte: u8,
+    },
+    /// As [`Send`](Self::Send), in a buffer, without a copy.
+    SendBuffer {
+        /// Its type. One below 1 is refused.
+        kind: i64,
+        /// How many bytes.
+        len: usize,
+        /// The first.
         byte: u8,
     },
     /// Receives.
@@ -158,6 +167,11 @@ pub enum Step {
         selector: Selector,
         /// Into how much room.
         room: Room,
+    },
+    /// Receives a value of eight bytes; a shorter message comes out, too.
+    ReceiveValue {
+        /// Which message.
+        selector: Selector,
     },
     /// Copies a message that stays in the queue.
     Peek {
@@ -175,16 +189,22 @@ pub enum Step {
 
 impl Step {
     /// Makes the call on a real queue. What was received, if anything.
+    ///
+    /// # Panics
+    ///
+    /// When more than the message was written.
     pub fn perform(&self, queue: &MessageQueue) -> Answer<Option<Message>> {
         let done = match *self {
             Self::Send { kind, len, byte } => {
-                MessageType::try_from(kind).and_then(|kind| queue.try_send(kind, &vec![byte; len][..])).map(|()| None)
+                MessageType::try_from(kind).and_then(|kind| queue.try_send(kind, &text(byte, len)[..])).map(|()| None)
             }
+            Self::SendBuffer { kind, len, byte } => send_buffer(queue, kind, &text(byte, len)).map(|()| None),
             Self::Receive { selector, room } => take(room, |into| match into {
                 Into::Vec(bytes) => queue.try_receive(selector, bytes).map(Some),
                 Into::Buffer(buffer) => queue.try_receive(selector, buffer).map(Some),
                 Into::Truncating(buffer) => queue.try_receive(selector, buffer.truncating()).map(Some),
             }),
+            Self::ReceiveValue { selector } => value(queue.try_receive_value(selector)).map(Some),
             Self::Peek { index, room } => take(room, |into| match into {
                 Into::Vec(bytes) => queue.peek(index, bytes),
                 Into::Buffer(buffer) => queue.peek(index, buffer),
@@ -196,6 +216,25 @@ impl Step {
     }
 }
 
+fn send_buffer(queue: &MessageQueue, kind: i64, bytes: &[u8]) -> Result<()> {
+    let kind = MessageType::try_from(kind)?;
+    let mut buffer = MessageBuffer::with_capacity(bytes.len());
+    buffer.set(kind, bytes)?;
+    queue.try_send_buffer(&buffer)
+}
+
+/// A value, or the bytes of a message that was shorter.
+fn value(result: Result<(MessageType, [u8; VALUE]), ReceiveError>) -> Result<Message> {
+    match result {
+        Ok((kind, value)) => Ok((kind.get(), value.to_vec())),
+        Err(ReceiveError::WrongLength { message, expected }) => {
+            assert!(expected == VALUE && message.bytes.len() < VALUE, "{message:?} is no wrong length");
+            Ok((message.kind.get(), message.bytes))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Where a message goes.
 enum Into<'b> {
     Vec(&'b mut Vec<u8>),
@@ -203,28 +242,50 @@ enum Into<'b> {
     Truncating(&'b mut MessageBuffer),
 }
 
+/// The bytes of a value.
+const VALUE: usize = 8;
+/// The bytes of a buffer before those of the message.
+const HEADER: usize = 8;
+/// Stands in the room that no message reached.
+const UNTOUCHED: u8 = 0xee;
+
 /// Lets `receive` take a message into so much room.
 fn take(room: Room, receive: impl FnOnce(Into<'_>) -> Result<Option<MessageType>>) -> Result<Option<Message>> {
     match room {
         Room::Any => {
-            let mut bytes = Vec::new();
+            let mut bytes = vec![UNTOUCHED; 3];
             Ok(receive(Into::Vec(&mut bytes))?.map(|kind| (kind.get(), bytes)))
         }
-        Room::Bytes(len) | Room::Cut(len) => {
-            let mut buffer = MessageBuffer::with_capacity(len);
-            let into = if matches!(room, Room::Cut(_)) { Into::Truncating } else { Into::Buffer };
-            Ok(receive(into(&mut buffer))?.map(|kind| (kind.get(), buffer.bytes().to_vec())))
-        }
+        Room::Bytes(len) => take_into(len, |buffer| receive(Into::Buffer(buffer))),
+        Room::Cut(len) => take_into(len, |buffer| receive(Into::Truncating(buffer))),
     }
+}
+
+/// Lets `receive` take a message into a buffer, and looks that nothing else was written there.
+fn take_into(
+    len: usize,
+    receive: impl FnOnce(&mut MessageBuffer) -> Result<Option<MessageType>>,
+) -> Result<Option<Message>> {
+    let mut buffer = MessageBuffer::new(vec![UNTOUCHED; HEADER + len])?;
+    let received = receive(&mut buffer);
+    let message = (buffer.message_type().get(), buffer.bytes().to_vec());
+    let untouched = &buffer.into_storage()[HEADER + message.1.len()..];
+    assert!(untouched.iter().all(|&byte| byte == UNTOUCHED), "written past the message");
+    let received = received?;
+    assert!(received.is_some() || message == (1, Vec::new()), "no message, and the buffer changed");
+    Ok(received.map(|kind| (kind.get(), message.1)))
 }
 
 impl Queue {
     /// What the call answers.
     pub fn perform(&mut self, step: &Step, limits: &Limits) -> Answer<Option<Message>> {
         match *step {
-            Step::Send { kind, .. } if kind < 1 => Err(Fault::INVALID),
-            Step::Send { kind, len, byte } => self.send((kind, vec![byte; len]), limits.message_bytes).map(|()| None),
+            Step::Send { kind, .. } | Step::SendBuffer { kind, .. } if kind < 1 => Err(Fault::INVALID),
+            Step::Send { kind, len, byte } | Step::SendBuffer { kind, len, byte } => {
+                self.send((kind, text(byte, len)), limits.message_bytes).map(|()| None)
+            }
             Step::Receive { selector, room } => self.receive(selector, room).map(Some),
+            Step::ReceiveValue { selector } => self.receive(selector, Room::Bytes(VALUE)).map(Some),
             Step::Peek { index, room } => self.peek(index, room),
             Step::SetByteLimit { bytes } => self.set_byte_limit(bytes, limits.queue_bytes).map(|()| None),
         }

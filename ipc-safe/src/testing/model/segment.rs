@@ -1,7 +1,7 @@
 //! What a shared memory segment does.
 
 use super::table::{Get, Serial, Table};
-use super::{Answer, Fault};
+use super::{Answer, Fault, text};
 use crate::sysv::Attachment;
 
 /// A segment.
@@ -42,13 +42,13 @@ impl Segment {
 /// An access to an attached segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Writes so many equal bytes.
+    /// Writes so many bytes, which count up.
     Write {
         /// Where.
         offset: usize,
         /// How many.
         len: usize,
-        /// Which.
+        /// The first.
         byte: u8,
     },
     /// Reads.
@@ -65,7 +65,7 @@ impl Step {
     pub fn perform(&self, attachment: &Attachment) -> Answer<Vec<u8>> {
         let done = match *self {
             Self::Write { offset, len, byte } => {
-                attachment.bytes().write(offset, &vec![byte; len]).map(|()| Vec::new())
+                attachment.bytes().write(offset, &text(byte, len)).map(|()| Vec::new())
             }
             Self::Read { offset, len } => {
                 let mut bytes = vec![0; len];
@@ -80,7 +80,7 @@ impl Segment {
     /// What the access answers.
     pub fn perform(&mut self, step: &Step) -> Answer<Vec<u8>> {
         match *step {
-            Step::Write { offset, len, byte } => self.write(offset, &vec![byte; len]).map(|()| Vec::new()),
+            Step::Write { offset, len, byte } => self.write(offset, &text(byte, len)).map(|()| Vec::new()),
             Step::Read { offset, len } => self.read(offset, len),
         }
     }

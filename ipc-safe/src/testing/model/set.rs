@@ -199,25 +199,19 @@ pub enum Step {
 }
 
 impl Step {
-    fn operations(first: Operation, second: Option<Operation>, third: Option<Operation>) -> Vec<Operation> {
-        [Some(first), second, third].into_iter().flatten().collect()
+    /// The operations that are applied as one; none for other steps.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        match *self {
+            Self::Apply { first, second, third } => [Some(first), second, third].into_iter().flatten().collect(),
+            Self::SetValue { .. } | Self::SetValues { .. } => Vec::new(),
+        }
     }
 
     /// Makes the call on a real set.
     pub fn perform(&self, set: &SemaphoreSet) -> Answer<()> {
         let done = match self {
-            Self::Apply { first, second, third } => {
-                let operations = Self::operations(*first, *second, *third);
-                let add = |built: Operations, Operation { index, change, undo }: Operation| {
-                    let built = match change {
-                        Change::Add(units) => built.add(index, units),
-                        Change::Subtract(units) => built.subtract(index, units),
-                        Change::WaitZero => built.wait_zero(index),
-                    };
-                    if undo { built.undo() } else { built }
-                };
-                set.try_apply(&operations.into_iter().fold(Operations::new(), add))
-            }
+            Self::Apply { .. } => set.try_apply(&built(&self.operations())),
             Self::SetValue { index, value } => set.semaphore(*index).set_value(*value),
             Self::SetValues { values } => set.set_values(values),
         };
@@ -225,12 +219,25 @@ impl Step {
     }
 }
 
+/// Operations as the crate has them.
+pub fn built(operations: &[Operation]) -> Operations {
+    let add = |built: Operations, &Operation { index, change, undo }: &Operation| {
+        let built = match change {
+            Change::Add(units) => built.add(index, units),
+            Change::Subtract(units) => built.subtract(index, units),
+            Change::WaitZero => built.wait_zero(index),
+        };
+        if undo { built.undo() } else { built }
+    };
+    operations.iter().fold(Operations::new(), add)
+}
+
 impl Set {
     /// What the call answers when this process makes it. (That three operations are not too many is taken for granted.)
     pub fn perform(&mut self, process: Process, step: &Step) -> Answer<()> {
         match step {
-            Step::Apply { first, second, third } => {
-                let operations = Step::operations(*first, *second, *third);
+            Step::Apply { .. } => {
+                let operations = step.operations();
                 operations.iter().find_map(|operation| operation.change.refused()).map_or(Ok(()), Err)?;
                 self.apply(process, &operations)
             }
