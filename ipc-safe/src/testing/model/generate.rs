@@ -148,6 +148,8 @@ random! {
         Write { writer: PLACES, len: LENGTHS, byte: BYTES, atomic: YES_AND_NO }
         Read { reader: PLACES, len: LENGTHS }
         SetCapacity { writer: PLACES, bytes: CAPACITIES }
+        SetReaderNonblocking { reader: PLACES, on: YES_AND_NO }
+        SetWriterNonblocking { writer: PLACES, on: YES_AND_NO }
         CloneReader { reader: PLACES }
         CloneWriter { writer: PLACES }
         CloseReader { reader: PLACES }
@@ -156,5 +158,38 @@ random! {
     pending::Step {
         Send { signal: SIGNALS, value: SIGNAL_VALUES, to_thread: YES_AND_NO }
         Take { signals: SIGNAL_SETS }
+    }
+}
+
+/// Half of them on ends.
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for pipe::FifoStep {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u.int_in_range(0..=7)? {
+            0 => Self::Create { new: u.arbitrary()? },
+            1 => Self::Unlink,
+            2 => Self::OpenReader { lasting: u.arbitrary()? },
+            3 => Self::OpenWriter,
+            _ => Self::End(u.arbitrary()?),
+        })
+    }
+}
+
+/// Half of them on ends.
+#[cfg(feature = "proptest")]
+impl proptest::arbitrary::Arbitrary for pipe::FifoStep {
+    type Parameters = ();
+    type Strategy = proptest::strategy::BoxedStrategy<Self>;
+
+    fn arbitrary_with((): ()) -> Self::Strategy {
+        use proptest::prelude::{Just, Strategy, any, prop_oneof};
+        prop_oneof![
+            4 => any::<pipe::Step>().prop_map(Self::End),
+            1 => any::<bool>().prop_map(|new| Self::Create { new }),
+            1 => Just(Self::Unlink),
+            1 => any::<bool>().prop_map(|lasting| Self::OpenReader { lasting }),
+            1 => Just(Self::OpenWriter),
+        ]
+        .boxed()
     }
 }

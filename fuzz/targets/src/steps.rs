@@ -1,0 +1,63 @@
+//! What the targets have in common: steps out of bytes, and a look at what is left behind.
+
+use arbitrary::{Arbitrary, Unstructured};
+use ipc_safe::signal::Signal;
+use ipc_safe::testing::{Resources, Snapshot};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+/// The most steps that an input has.
+const STEPS: usize = 64;
+
+/// The steps of an input.
+pub(crate) fn steps<'a, S: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> impl Iterator<Item = S> {
+    std::iter::from_fn(|| if u.is_empty() { None } else { u.arbitrary().ok() }).take(STEPS)
+}
+
+/// What was there before the first input: nothing else may be there after each.
+#[must_use = "it compares at `end`"]
+pub(crate) struct Look(Resources);
+
+thread_local! {
+    static BEFORE: RefCell<BTreeMap<Resources, Snapshot>> = const { RefCell::new(BTreeMap::new()) };
+    static RUNS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// To read what a process has mapped takes longer than most inputs: a fuzzer looks at every so manieth.
+const SELDOM: u64 = if cfg!(fuzzing) { 64 } else { 1 };
+
+impl Look {
+    /// At these.
+    pub(crate) fn at(resources: Resources) -> Self {
+        BEFORE.with_borrow_mut(|before| {
+            before.entry(resources).or_insert_with(|| {
+                Snapshot::options().only(resources).take().unwrap_or_else(|error| panic!("{error}"))
+            });
+        });
+        Self(resources)
+    }
+
+    /// At these, now and then.
+    pub(crate) fn seldom_at(resources: Resources) -> Option<Self> {
+        let runs = RUNS.replace(RUNS.get() + 1);
+        (runs % SELDOM == 0).then(|| Self::at(resources))
+    }
+
+    /// Panics when anything is there that was not, or is not what it was.
+    pub(crate) fn end(self) {
+        BEFORE.with_borrow(|before| {
+            let changes = before[&self.0].changes().unwrap_or_else(|error| panic!("{error}"));
+            assert!(changes.is_empty(), "left behind:\n{changes}");
+        });
+    }
+}
+
+/// Without Rust's `main`, writing to what nobody reads would end the process.
+pub(crate) fn without_broken_pipes() {
+    thread_local! {
+        static IGNORED: Cell<bool> = const { Cell::new(false) };
+    }
+    if !IGNORED.replace(true) {
+        std::mem::forget(Signal::PIPE.ignore().unwrap_or_else(|error| panic!("{error}")));
+    }
+}
