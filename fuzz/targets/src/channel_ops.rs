@@ -1,46 +1,20 @@
 //! A channel, of messages, of messages from several senders, or of values: sent, reserved, received, looked at, taken by the
 //! batch, with ends that go and come again and descriptors that tell; against a queue and the positions of its ring.
 
-use crate::ring::{Cut, Holder, Ring, TIMED_OUT};
+use crate::ring::{Cut, Holder, Ring, TIMED_OUT, TOO_BIG};
 use crate::steps::{Look, steps};
+use crate::way::{Into, Len, Memory, Value, Way};
 use arbitrary::{Arbitrary, Result, Unstructured};
-use ipc_safe::channel::{Bells, Channel, Format, Messages, Receiver, Sender, SharedMessages, SharedSender, Values};
-use ipc_safe::memory::{FixedMemfd, SharedMemory};
+use ipc_safe::channel::{Bells, Channel, Messages, SharedMessages, Values};
+use ipc_safe::memory::FixedMemfd;
 use ipc_safe::testing::Resources;
-use ipc_safe::testing::model::pipe::text;
 use ipc_safe::testing::model::{Answer, Fault};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
 
 const CAPACITIES: [usize; 4] = [64, 128, 256, 1024];
-/// Around the longest messages of these, and around a multiple of eight.
-const LENGTHS: [usize; 20] = [4, 0, 1, 3, 5, 11, 12, 13, 20, 27, 28, 29, 44, 59, 60, 61, 124, 125, 508, 509];
 /// The most that share a ring here.
 const SENDERS: usize = 3;
-
-#[derive(Clone, Copy, Debug)]
-struct Len(usize);
-
-impl<'a> Arbitrary<'a> for Len {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        u.choose(&LENGTHS).copied().map(Self)
-    }
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Into {
-    Vec,
-    /// With no time to wait.
-    Timed,
-    Slice(Len),
-    Peek {
-        release: bool,
-    },
-    /// So many of those that are there.
-    Batch(u8),
-}
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
@@ -67,7 +41,7 @@ pub fn run(data: &[u8]) {
         0 => Run::<Messages>::new(capacity, bells, Cut::Messages).all(&mut u),
         1 => Run::<SharedMessages>::new(capacity, bells, Cut::Messages).all(&mut u),
         // Slots of sixteen bytes.
-        _ => Run::<Values<[u8; 12]>>::new(capacity / 16, bells, Cut::Slots).all(&mut u),
+        _ => Run::<Values<Value>>::new(capacity / 16, bells, Cut::Slots).all(&mut u),
     }
     look.end();
     mapped.into_iter().for_each(Look::end);
@@ -75,175 +49,6 @@ pub fn run(data: &[u8]) {
 
 fn plan(u: &mut Unstructured<'_>) -> Result<(u8, usize, bool)> {
     Ok((u.int_in_range(0..=2)?, *u.choose(&CAPACITIES)?, u.arbitrary()?))
-}
-
-type Memory = SharedMemory;
-
-/// What a format can do, by one name.
-trait Way: Format + Sized {
-    type Sends: Debug;
-    type Receives: Debug;
-    /// What is sent for a text: a value has its own length.
-    fn bytes(len: usize, byte: u8) -> Vec<u8> {
-        text(len, byte)
-    }
-    fn open_sender(channel: Channel<Memory, Self>) -> Answer<Self::Sends>;
-    fn open_receiver(channel: Channel<Memory, Self>) -> Answer<Self::Receives>;
-    fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()>;
-    fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize>;
-    /// Reserves, and commits what `with` returns, if anything; `None` where there is no such thing.
-    fn reserve(_: &mut Self::Sends, _len: usize, _commit: Option<&[u8]>) -> Option<Answer<()>> {
-        None
-    }
-    fn arm_sender(_: &mut Self::Sends, _len: usize) -> Option<Answer<bool>> {
-        None
-    }
-    fn arm_receiver(receiver: &mut Self::Receives) -> Answer<bool>;
-    fn receive(receiver: &mut Self::Receives, into: Into) -> Answer<Vec<Vec<u8>>>;
-    const SHARED: bool = false;
-}
-
-fn reserve(sender: &mut Sender<Memory>, len: usize, commit: Option<&[u8]>) -> Answer<()> {
-    let mut room = sender.try_reserve(len)?;
-    assert_eq!((room.len(), room.is_empty(), room.bytes().len()), (len, len == 0, len));
-    room.bytes().fill(0xaa);
-    if let Some(bytes) = commit {
-        room.truncate(bytes.len());
-        room.bytes().write(0, bytes)?;
-        room.commit();
-    }
-    Ok(())
-}
-
-fn receive<F: Format>(receiver: &mut Receiver<Memory>, into: Into) -> Answer<Vec<Vec<u8>>> {
-    let mut bytes = vec![0xee; 5];
-    match into {
-        Into::Vec => receiver.try_receive(&mut bytes)?,
-        Into::Timed => receiver.receive_timeout(&mut bytes, Duration::ZERO)?,
-        Into::Slice(Len(len)) => {
-            bytes = vec![0xee; len];
-            let came = receiver.try_receive_into(&mut bytes)?;
-            assert!(bytes[came..].iter().all(|&byte| byte == 0xee), "written behind the message");
-            bytes.truncate(came);
-        }
-        Into::Peek { release } => {
-            let peeked = receiver.try_peek()?;
-            bytes = peeked.bytes().to_vec();
-            assert_eq!((peeked.len(), peeked.is_empty()), (bytes.len(), bytes.is_empty()));
-            if release {
-                peeked.release();
-            }
-        }
-        Into::Batch(most) => {
-            let (mut batch, mut taken) = (receiver.try_batch()?, Vec::new());
-            while taken.len() < usize::from(most % 8) {
-                let Some(message) = batch.next()? else { break };
-                taken.push(message.to_vec());
-            }
-            return Ok(taken);
-        }
-    }
-    Ok(vec![bytes])
-}
-
-impl Way for Messages {
-    type Sends = Sender<Memory>;
-    type Receives = Receiver<Memory>;
-
-    fn open_sender(channel: Channel<Memory, Self>) -> Answer<Self::Sends> {
-        Ok(channel.sender().map_err(ipc_safe::Error::from)?)
-    }
-    fn open_receiver(channel: Channel<Memory, Self>) -> Answer<Self::Receives> {
-        Ok(channel.receiver().map_err(ipc_safe::Error::from)?)
-    }
-    fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()> {
-        Ok(if timed { sender.send_timeout(bytes, Duration::ZERO)? } else { sender.try_send(bytes)? })
-    }
-    fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize> {
-        Ok(sender.try_send_many(messages)?)
-    }
-    fn reserve(sender: &mut Self::Sends, len: usize, commit: Option<&[u8]>) -> Option<Answer<()>> {
-        Some(reserve(sender, len, commit))
-    }
-    fn arm_sender(sender: &mut Self::Sends, len: usize) -> Option<Answer<bool>> {
-        Some(sender.arm(len).map_err(Fault::from))
-    }
-    fn arm_receiver(receiver: &mut Self::Receives) -> Answer<bool> {
-        Ok(receiver.arm()?)
-    }
-    fn receive(receiver: &mut Self::Receives, into: Into) -> Answer<Vec<Vec<u8>>> {
-        receive::<Self>(receiver, into)
-    }
-}
-
-impl Way for SharedMessages {
-    type Sends = SharedSender<Memory>;
-    type Receives = Receiver<Memory>;
-
-    fn open_sender(channel: Channel<Memory, Self>) -> Answer<Self::Sends> {
-        Ok(channel.sender().map_err(ipc_safe::Error::from)?)
-    }
-    fn open_receiver(channel: Channel<Memory, Self>) -> Answer<Self::Receives> {
-        Ok(channel.receiver().map_err(ipc_safe::Error::from)?)
-    }
-    fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()> {
-        Ok(if timed { sender.send_timeout(bytes, Duration::ZERO)? } else { sender.try_send(bytes)? })
-    }
-    fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize> {
-        Ok(sender.try_send_many(messages)?)
-    }
-    fn arm_receiver(receiver: &mut Self::Receives) -> Answer<bool> {
-        Ok(receiver.arm()?)
-    }
-    fn receive(receiver: &mut Self::Receives, into: Into) -> Answer<Vec<Vec<u8>>> {
-        receive::<Self>(receiver, into)
-    }
-    const SHARED: bool = true;
-}
-
-type Value = [u8; 12];
-
-impl Way for Values<Value> {
-    type Sends = Sender<Memory, Self>;
-    type Receives = Receiver<Memory, Self>;
-
-    fn bytes(_: usize, byte: u8) -> Vec<u8> {
-        text(size_of::<Value>(), byte)
-    }
-    fn open_sender(channel: Channel<Memory, Self>) -> Answer<Self::Sends> {
-        Ok(channel.sender().map_err(ipc_safe::Error::from)?)
-    }
-    fn open_receiver(channel: Channel<Memory, Self>) -> Answer<Self::Receives> {
-        Ok(channel.receiver().map_err(ipc_safe::Error::from)?)
-    }
-    fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()> {
-        let value = bytes.try_into().expect("a value");
-        Ok(if timed { sender.send_timeout(value, Duration::ZERO)? } else { sender.try_send(value)? })
-    }
-    fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize> {
-        let values: Vec<Value> = messages.iter().map(|bytes| bytes[..].try_into().expect("a value")).collect();
-        Ok(sender.try_send_many(&values)?)
-    }
-    fn arm_sender(sender: &mut Self::Sends, _: usize) -> Option<Answer<bool>> {
-        Some(sender.arm().map_err(Fault::from))
-    }
-    fn arm_receiver(receiver: &mut Self::Receives) -> Answer<bool> {
-        Ok(receiver.arm()?)
-    }
-    fn receive(receiver: &mut Self::Receives, into: Into) -> Answer<Vec<Vec<u8>>> {
-        let mut value = [0; size_of::<Value>()];
-        match into {
-            Into::Vec => value = receiver.try_receive()?,
-            Into::Timed => value = receiver.receive_timeout(Duration::ZERO)?,
-            Into::Slice(_) | Into::Peek { .. } => receiver.try_receive_into(&mut value)?,
-            Into::Batch(most) => {
-                let drain = receiver.try_drain()?;
-                let taken: Vec<_> = drain.take(usize::from(most % 8)).map(|value| value.to_vec()).collect();
-                return Ok(taken);
-            }
-        }
-        Ok(vec![value.to_vec()])
-    }
 }
 
 struct Run<F: Way> {
@@ -389,7 +194,7 @@ impl<F: Way> Run<F> {
                 other => other.map(|bytes| vec![bytes]),
             },
             Into::Slice(Len(len)) => match model.find()?.len() {
-                longer if longer > len => Err(crate::ring::TOO_BIG),
+                longer if longer > len => Err(TOO_BIG),
                 _ => model.receive().map(|bytes| vec![bytes]),
             },
             Into::Peek { release: true } => model.receive().map(|bytes| vec![bytes]),

@@ -10,6 +10,7 @@
 #![cfg_attr(not(test), deny(unsafe_code))]
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a target has to say")]
 
+pub mod channel_hostile;
 pub mod channel_ops;
 pub mod errno_map;
 pub mod fifo_ops;
@@ -17,6 +18,7 @@ pub mod namespace;
 pub mod pipe_io;
 mod ring;
 mod steps;
+mod way;
 
 /// A target: its name, which is that of its file and of its corpus, and what it does with an input.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,7 @@ pub struct Target {
 
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
+    Target { name: "channel_hostile", run: channel_hostile::run },
     Target { name: "channel_ops", run: channel_ops::run },
     Target { name: "errno_map", run: errno_map::run },
     Target { name: "fifo_ops", run: fifo_ops::run },

@@ -3,8 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::signal::Signal;
 use ipc_safe::testing::{Resources, Snapshot};
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 
 /// The most steps that an input has.
 const STEPS: usize = 64;
@@ -14,14 +13,9 @@ pub(crate) fn steps<'a, S: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> impl Iter
     std::iter::from_fn(|| if u.is_empty() { None } else { u.arbitrary().ok() }).take(STEPS)
 }
 
-/// What was there before the first input: nothing else may be there after each.
+/// What was there before an input: nothing else may be there after it.
 #[must_use = "it compares at `end`"]
-pub(crate) struct Look(Resources);
-
-thread_local! {
-    static BEFORE: RefCell<BTreeMap<Resources, Snapshot>> = const { RefCell::new(BTreeMap::new()) };
-    static RUNS: Cell<u64> = const { Cell::new(0) };
-}
+pub(crate) struct Look(Snapshot);
 
 /// To read what a process has mapped takes longer than most inputs: a fuzzer looks at every so manieth.
 const SELDOM: u64 = if cfg!(fuzzing) { 64 } else { 1 };
@@ -29,26 +23,22 @@ const SELDOM: u64 = if cfg!(fuzzing) { 64 } else { 1 };
 impl Look {
     /// At these.
     pub(crate) fn at(resources: Resources) -> Self {
-        BEFORE.with_borrow_mut(|before| {
-            before.entry(resources).or_insert_with(|| {
-                Snapshot::options().only(resources).take().unwrap_or_else(|error| panic!("{error}"))
-            });
-        });
-        Self(resources)
+        Self(Snapshot::options().only(resources).take().unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// At these, now and then.
     pub(crate) fn seldom_at(resources: Resources) -> Option<Self> {
+        thread_local! {
+            static RUNS: Cell<u64> = const { Cell::new(0) };
+        }
         let runs = RUNS.replace(RUNS.get() + 1);
-        (runs % SELDOM == 0).then(|| Self::at(resources))
+        runs.is_multiple_of(SELDOM).then(|| Self::at(resources))
     }
 
     /// Panics when anything is there that was not, or is not what it was.
     pub(crate) fn end(self) {
-        BEFORE.with_borrow(|before| {
-            let changes = before[&self.0].changes().unwrap_or_else(|error| panic!("{error}"));
-            assert!(changes.is_empty(), "left behind:\n{changes}");
-        });
+        let changes = self.0.changes().unwrap_or_else(|error| panic!("{error}"));
+        assert!(changes.is_empty(), "left behind:\n{changes}");
     }
 }
 
