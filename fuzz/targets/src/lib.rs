@@ -12,11 +12,16 @@
 
 pub mod channel_hostile;
 pub mod channel_ops;
+pub mod cmsg_parse;
 pub mod errno_map;
 pub mod fifo_ops;
+pub mod ftok_key;
 pub mod namespace;
 pub mod pipe_io;
+pub mod procfs_parse;
 mod ring;
+pub mod shared_views;
+pub mod sockaddr_parse;
 mod steps;
 mod way;
 
@@ -33,9 +38,14 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "channel_hostile", run: channel_hostile::run },
     Target { name: "channel_ops", run: channel_ops::run },
+    Target { name: "cmsg_parse", run: cmsg_parse::run },
     Target { name: "errno_map", run: errno_map::run },
     Target { name: "fifo_ops", run: fifo_ops::run },
+    Target { name: "ftok_key", run: ftok_key::run },
     Target { name: "pipe_io", run: pipe_io::run },
+    Target { name: "procfs_parse", run: procfs_parse::run },
+    Target { name: "shared_views", run: shared_views::run },
+    Target { name: "sockaddr_parse", run: sockaddr_parse::run },
 ];
 
 /// The target of this name.

@@ -95,6 +95,8 @@ mod stream;
 
 pub use address::LocalAddress;
 pub use bound::Bound;
+#[cfg(feature = "testing")]
+pub(crate) use control::owned_items as control_items;
 pub use connecting::{finish_connect, finish_connect_interruptible, finish_connect_timeout, try_finish_connect};
 pub use credentials::Credentials;
 pub use framed::{Frame, FramedStream};

@@ -54,7 +54,10 @@ const PF_EXITING: u32 = 0x4;
 impl Stat {
     /// `None` when there is no such process or thread any more.
     pub(super) fn read(path: &str) -> Option<Self> {
-        let text = read(path).ok()?;
+        Self::parse(&read(path).ok()?)
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
         // The name between the first and the last parenthesis may hold anything.
         let (start, end) = (text.find('(')?, text.rfind(')')?);
         let fields: Vec<&str> = text[end + 1..].split_ascii_whitespace().collect();
