@@ -13,11 +13,11 @@ use std::mem::MaybeUninit;
 use std::ops::{Bound, Range};
 
 /// Not a multiple of a page.
-const SIZE: usize = 12_300;
+const SIZE: usize = 4_400;
 /// Around what the copy treats differently: words, blocks, chunks; and what leaves any view.
 const NUMBERS: [usize; 36] = [
     0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 511, 512, 513, 1000, 4095, 4096,
-    4097, 8191, 8192, 8193, SIZE, SIZE + 1, usize::MAX,
+    4097, 4200, SIZE - 1, SIZE, SIZE + 1, 8192, usize::MAX,
 ];
 /// So many views at a time.
 const VIEWS: usize = 4;
