@@ -16,12 +16,14 @@ pub mod cmsg_parse;
 pub mod errno_map;
 pub mod fifo_ops;
 pub mod ftok_key;
+pub mod lock_words;
 pub mod namespace;
 pub mod pipe_io;
 pub mod procfs_parse;
 mod ring;
 pub mod shared_views;
 pub mod sockaddr_parse;
+pub mod socket_messages;
 mod steps;
 mod way;
 
@@ -42,10 +44,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "errno_map", run: errno_map::run },
     Target { name: "fifo_ops", run: fifo_ops::run },
     Target { name: "ftok_key", run: ftok_key::run },
+    Target { name: "lock_words", run: lock_words::run },
     Target { name: "pipe_io", run: pipe_io::run },
     Target { name: "procfs_parse", run: procfs_parse::run },
     Target { name: "shared_views", run: shared_views::run },
     Target { name: "sockaddr_parse", run: sockaddr_parse::run },
+    Target { name: "socket_messages", run: socket_messages::run },
 ];
 
 /// The target of this name.
