@@ -11,6 +11,7 @@
 use super::mapping::{self, Rights};
 use super::queue::{self, Room};
 use super::set::{self, Change, Operation};
+use super::signals::{self, Ending};
 use super::{pending, pipe, segment};
 use crate::signal::{Signal, SignalSet};
 use crate::sysv::{MessageType, Selector};
@@ -84,6 +85,9 @@ static SIGNAL_SETS: LazyLock<Vec<SignalSet>> = LazyLock::new(|| {
         .collect()
 });
 
+/// A guard that is forgotten would outlast what is tested.
+const ENDINGS: [Ending; 2] = [Ending::Drop, Ending::Restore];
+
 const SIGNAL_VALUES: [Option<i32>; 4] = [None, Some(0), Some(-1), Some(i32::MAX)];
 
 macro_rules! random {
@@ -154,6 +158,15 @@ random! {
         CloneWriter { writer: PLACES }
         CloseReader { reader: PLACES }
         CloseWriter { writer: PLACES }
+    }
+    signals::Step {
+        Block { signals: SIGNAL_SETS }
+        End { guard: PLACES, how: ENDINGS }
+        Unblocked { signals: SIGNAL_SETS }
+        AsMask { signals: SIGNAL_SETS }
+        Leave { panicking: YES_AND_NO }
+        Send { signal: SIGNALS, value: SIGNAL_VALUES }
+        Take { guard: PLACES, by_descriptor: YES_AND_NO }
     }
     pending::Step {
         Send { signal: SIGNALS, value: SIGNAL_VALUES, to_thread: YES_AND_NO }

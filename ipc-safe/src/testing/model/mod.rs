@@ -14,6 +14,7 @@
 //! | [`Pipes`](pipe::Pipes) | pipes, packets, FIFOs and their names |
 //! | [`Pending`](pending::Pending) | the signals that wait for a thread |
 //! | [`Mask`](mask::Mask) | the signals that a thread blocks, with guards and scopes |
+//! | [`Signals`](signals::Signals) | both, and what is delivered |
 //!
 //! Steps of queues, sets, segments, mappings, pipes and signals ([`queue::Step`] and its like) are values, which the features
 //! `arbitrary` and `proptest` make at random: from few keys, types and indices, and from sizes around which something changes.
@@ -50,6 +51,7 @@ pub mod pipe;
 pub mod queue;
 pub mod segment;
 pub mod set;
+pub mod signals;
 pub mod table;
 
 use crate::Error;
