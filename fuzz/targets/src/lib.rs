@@ -13,6 +13,7 @@
 pub mod channel_hostile;
 pub mod channel_ops;
 pub mod cmsg_parse;
+pub mod coproc_lines;
 pub mod errno_map;
 pub mod fifo_ops;
 pub mod ftok_key;
@@ -22,6 +23,7 @@ pub mod pipe_io;
 pub mod procfs_parse;
 mod ring;
 pub mod shared_views;
+pub mod sig_ops;
 pub mod sockaddr_parse;
 pub mod socket_messages;
 mod steps;
@@ -41,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "channel_hostile", run: channel_hostile::run },
     Target { name: "channel_ops", run: channel_ops::run },
     Target { name: "cmsg_parse", run: cmsg_parse::run },
+    Target { name: "coproc_lines", run: coproc_lines::run },
     Target { name: "errno_map", run: errno_map::run },
     Target { name: "fifo_ops", run: fifo_ops::run },
     Target { name: "ftok_key", run: ftok_key::run },
@@ -48,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pipe_io", run: pipe_io::run },
     Target { name: "procfs_parse", run: procfs_parse::run },
     Target { name: "shared_views", run: shared_views::run },
+    Target { name: "sig_ops", run: sig_ops::run },
     Target { name: "sockaddr_parse", run: sockaddr_parse::run },
     Target { name: "socket_messages", run: socket_messages::run },
 ];
