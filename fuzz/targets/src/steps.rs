@@ -4,13 +4,20 @@ use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::signal::Signal;
 use ipc_safe::testing::{Resources, Snapshot};
 use std::cell::Cell;
+use std::fmt::Debug;
 
 /// The most steps that an input has.
 const STEPS: usize = 64;
 
-/// The steps of an input.
-pub(crate) fn steps<'a, S: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> impl Iterator<Item = S> {
-    std::iter::from_fn(|| if u.is_empty() { None } else { u.arbitrary().ok() }).take(STEPS)
+/// The steps of an input. With `IPC_FUZZ_SAY` in the environment each is printed before it is made.
+pub(crate) fn steps<'a, S: Arbitrary<'a> + Debug>(u: &mut Unstructured<'a>) -> impl Iterator<Item = S> {
+    let says = std::env::var_os("IPC_FUZZ_SAY").is_some();
+    let next = move || if u.is_empty() { None } else { u.arbitrary().ok() };
+    std::iter::from_fn(next).take(STEPS).inspect(move |step| {
+        if says {
+            eprintln!("{step:?}");
+        }
+    })
 }
 
 /// What was there before an input: nothing else may be there after it.

@@ -90,6 +90,7 @@ impl<B: Beginning + 'static> ReferenceStateMachine for Model<B> {
             12 => ends,
             2 => any::<bool>().prop_map(|new| FifoStep::Create { new }),
             1 => Just(FifoStep::Unlink),
+            1 => Just(FifoStep::Replace),
             3 => any::<bool>().prop_map(|lasting| FifoStep::OpenReader { lasting }),
             3 => Just(FifoStep::OpenWriter),
         ]

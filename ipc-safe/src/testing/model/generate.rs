@@ -178,11 +178,12 @@ random! {
 #[cfg(feature = "arbitrary")]
 impl<'a> arbitrary::Arbitrary<'a> for pipe::FifoStep {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u.int_in_range(0..=7)? {
+        Ok(match u.int_in_range(0..=9)? {
             0 => Self::Create { new: u.arbitrary()? },
             1 => Self::Unlink,
             2 => Self::OpenReader { lasting: u.arbitrary()? },
             3 => Self::OpenWriter,
+            4 => Self::Replace,
             _ => Self::End(u.arbitrary()?),
         })
     }
@@ -197,11 +198,12 @@ impl proptest::arbitrary::Arbitrary for pipe::FifoStep {
     fn arbitrary_with((): ()) -> Self::Strategy {
         use proptest::prelude::{Just, Strategy, any, prop_oneof};
         prop_oneof![
-            4 => any::<pipe::Step>().prop_map(Self::End),
+            5 => any::<pipe::Step>().prop_map(Self::End),
             1 => any::<bool>().prop_map(|new| Self::Create { new }),
             1 => Just(Self::Unlink),
             1 => any::<bool>().prop_map(|lasting| Self::OpenReader { lasting }),
             1 => Just(Self::OpenWriter),
+            1 => Just(Self::Replace),
         ]
         .boxed()
     }

@@ -283,6 +283,12 @@ impl Pipes {
         Ok(())
     }
 
+    /// Makes another FIFO of the name, but no handle.
+    pub fn replace(&mut self) {
+        self.pipes.push(Pipe::new());
+        self.name = Some(self.pipes.len() - 1);
+    }
+
     fn named(&self) -> Answer<usize> {
         match (self.name, self.handle) {
             (None, _) => Err(Fault::NOT_FOUND),
@@ -420,6 +426,8 @@ pub enum FifoStep {
     },
     /// Takes the name away.
     Unlink,
+    /// Other code takes the name away, if there is any, and makes another FIFO of it: the handle knows nothing of that.
+    Replace,
     /// Opens an end for reading.
     OpenReader {
         /// And for writing, so that no writer is ever the last.
@@ -474,7 +482,7 @@ impl Pipes {
     pub const fn is_possible_on_fifo(&self, step: &FifoStep, ends: usize) -> bool {
         match step {
             FifoStep::End(step) => self.is_possible(step, ends),
-            FifoStep::Create { .. } => true,
+            FifoStep::Create { .. } | FifoStep::Replace => true,
             FifoStep::Unlink => self.has_handle(),
             FifoStep::OpenReader { .. } => self.has_handle() && self.readers.len() < ends,
             FifoStep::OpenWriter => self.has_handle() && self.writers.len() < ends,
@@ -506,6 +514,10 @@ impl Pipes {
             FifoStep::End(ref step) => self.perform(step),
             FifoStep::Create { new } => self.create(new).map(Outcome::IsNew),
             FifoStep::Unlink => self.unlink().map(done),
+            FifoStep::Replace => {
+                self.replace();
+                Ok(Outcome::Done)
+            }
             FifoStep::OpenReader { lasting } => self.open_reader(lasting).map(done),
             FifoStep::OpenWriter => self.open_writer().map(done),
         }
@@ -628,6 +640,11 @@ impl NamedEnds {
                 return Ok(Outcome::IsNew(is_new));
             }
             FifoStep::Unlink => self.fifo().clone().into_owned().unlink()?,
+            FifoStep::Replace => {
+                // An error means that there was no name.
+                let _ = std::fs::remove_file(&self.path);
+                Fifo::options().create_new(true).open(&self.path)?;
+            }
             FifoStep::OpenReader { lasting } => {
                 let fifo = self.fifo();
                 let reader = if lasting { fifo.open_lasting_reader()? } else { fifo.try_open_reader()? };
