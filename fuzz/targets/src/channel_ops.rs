@@ -231,7 +231,11 @@ impl<F: Way> Run<F> {
     /// Who asked for it is told, and nobody else.
     fn check_bells(&self) {
         let Some(bells) = &self.bells else { return };
-        assert_eq!(bells.descriptors().map(is_readable), self.model.bells, "descriptors that tell, of sender and receiver");
+        assert_eq!(
+            bells.descriptors().map(is_readable),
+            self.model.bells,
+            "descriptors that tell, of sender and receiver"
+        );
     }
 }
 

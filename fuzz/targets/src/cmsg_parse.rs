@@ -254,7 +254,9 @@ fn reference(bytes: &[u8]) -> Vec<ControlItem> {
         let end = at + len as usize;
         let numbers = || (at + 16..end).step_by(4).filter(|place| place + 4 <= end).filter_map(number);
         match (number(at + 8), number(at + 12)) {
-            (Some(libc::SOL_SOCKET), Some(libc::SCM_RIGHTS)) => items.push(ControlItem::Descriptors(numbers().collect())),
+            (Some(libc::SOL_SOCKET), Some(libc::SCM_RIGHTS)) => {
+                items.push(ControlItem::Descriptors(numbers().collect()))
+            }
             (Some(libc::SOL_SOCKET), Some(SCM_PIDFD)) => items.extend(numbers().next().map(ControlItem::PidDescriptor)),
             (Some(libc::SOL_SOCKET), Some(libc::SCM_CREDENTIALS)) => {
                 if let [pid, uid, gid, ..] = numbers().collect::<Vec<_>>()[..] {

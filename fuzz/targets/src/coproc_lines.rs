@@ -1,7 +1,7 @@
 //! A coprocess that answers lines, or half of them, late, unasked or not at all, closes its ends and dies: each request ends in time
 //! with an answer or a documented refusal, no line is lost or comes twice, and the child is reaped.
 
-use crate::steps::{Look, steps, without_broken_pipes};
+use crate::steps::{Look, say, steps, without_broken_pipes};
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::command::Coprocess;
 use ipc_safe::error::ErrorKind;
@@ -18,7 +18,7 @@ const REQUESTS: usize = 8;
 const LIMIT: usize = 64;
 const LENGTHS: [usize; 7] = [0, 1, 7, 63, 64, 65, 200];
 /// More than a deadline takes on a machine that has much to do.
-const SLACK: Duration = Duration::from_secs(5);
+const SLACK: Duration = Duration::from_secs(10);
 
 /// What the child does, one after the other; then it ends.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -48,11 +48,11 @@ enum Act {
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Request {
+enum Asked {
     Send { len: u8 },
     TrySend { len: u8 },
-    Request { len: u8, tenths: u8 },
-    RequestAgain { len: u8, tenths: u8 },
+    Answer { len: u8, tenths: u8 },
+    Again { len: u8, tenths: u8 },
     Receive { tenths: u8 },
     TryReceive,
     Finish { tenths: u8 },
@@ -63,10 +63,11 @@ pub fn run(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(count) = u.int_in_range(0..=ACTS) else { return };
     let acts: Vec<Act> = (0..count).map_while(|_| u.arbitrary().ok()).collect();
+    acts.iter().for_each(say());
     without_broken_pipes();
     let look = Look::at(Resources::DESCRIPTORS | Resources::CHILDREN);
     let mut run = Run::start(acts);
-    for request in steps::<Request>(&mut u).take(REQUESTS) {
+    for request in steps::<Asked>(&mut u).take(REQUESTS) {
         let begun = Instant::now();
         run.perform(request);
         assert!(begun.elapsed() < SLACK, "{request:?} took {:?}", begun.elapsed());
@@ -191,22 +192,22 @@ impl Run {
         Self { coprocess, acts, sent: Vec::new(), received: 0, finishing: false, is_due: false, over: false }
     }
 
-    fn perform(&mut self, request: Request) {
+    fn perform(&mut self, request: Asked) {
         if self.over {
             return;
         }
         match request {
-            Request::Send { len } => {
+            Asked::Send { len } => {
                 let line = self.line(len);
                 let sent = self.coprocess.send_timeout(&line, tenths(29));
                 self.after_sending(line, sent);
             }
-            Request::TrySend { len } => {
+            Asked::TrySend { len } => {
                 let line = self.line(len);
                 let sent = self.coprocess.try_send(&line);
                 self.after_sending(line, sent);
             }
-            Request::Request { len, tenths: time } | Request::RequestAgain { len, tenths: time } => {
+            Asked::Answer { len, tenths: time } | Asked::Again { len, tenths: time } => {
                 let line = self.line(len);
                 let answer = self.coprocess.request_timeout(&line, tenths(time));
                 match &answer {
@@ -224,15 +225,15 @@ impl Run {
                 }
                 self.after_receiving(answer);
             }
-            Request::Receive { tenths: time } => {
+            Asked::Receive { tenths: time } => {
                 let line = self.coprocess.receive_timeout(tenths(time));
                 self.after_receiving(line);
             }
-            Request::TryReceive => {
+            Asked::TryReceive => {
                 let line = self.coprocess.try_receive();
                 self.after_receiving(line);
             }
-            Request::Finish { tenths: time } => self.finish(tenths(time)),
+            Asked::Finish { tenths: time } => self.finish(tenths(time)),
         }
     }
 

@@ -8,7 +8,8 @@ use ipc_safe::testing::internals::file_key;
 use std::ffi::CString;
 use std::num::NonZeroU8;
 
-const NUMBERS: [u64; 12] = [0, 1, 0xff, 0x100, 0x7fff, 0xffff, 0x1_0000, 0xffff_ffff, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX];
+const NUMBERS: [u64; 12] =
+    [0, 1, 0xff, 0x100, 0x7fff, 0xffff, 0x1_0000, 0xffff_ffff, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX];
 const FILES: [&str; 6] = ["/", "/proc", "/dev/null", "/etc", "/proc/self/exe", "/no such file"];
 
 #[derive(Debug)]

@@ -19,11 +19,28 @@ enum Input<'t> {
     Sets(Vec<Set>),
     Segments(Vec<Shm>),
     /// A table with a line that is cut.
-    Cut { queues: Vec<Queue>, at: u16 },
-    Maps { rows: Vec<(u64, u64, u8, u64, u8, u64)>, path: &'t str },
-    Stat { name: &'t str, state: u8, parent: u16, flags: u32, threads: u32, started: u64 },
+    Cut {
+        queues: Vec<Queue>,
+        at: u16,
+    },
+    Maps {
+        rows: Vec<(u64, u64, u8, u64, u8, u64)>,
+        path: &'t str,
+    },
+    Stat {
+        name: &'t str,
+        state: u8,
+        parent: u16,
+        flags: u32,
+        threads: u32,
+        started: u64,
+    },
     Timers(Vec<(u16, u8, u8)>),
-    Kernel { messages: u8, sets: u8, size: u16 },
+    Kernel {
+        messages: u8,
+        sets: u8,
+        size: u16,
+    },
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -199,7 +216,8 @@ fn stat(name: &str, state: u8, parent: u16, flags: u32, threads: u32, started: u
     // The name of a program may hold anything but a line feed.
     let name = name.replace('\n', " ");
     let state = char::from(b"RSDTtZXI"[usize::from(state) % 8]);
-    let text = format!("77 ({name}) {state} {parent} 1 1 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 {started} 1000 2 3\n");
+    let text =
+        format!("77 ({name}) {state} {parent} 1 1 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 {started} 1000 2 3\n");
     const EXITING: u32 = 4;
     let is_exiting = flags & EXITING != 0;
     assert_eq!(internals::stat(&text), Some((name, state, parent.into(), is_exiting)), "{text}");

@@ -16,8 +16,42 @@ use std::ops::{Bound, Range};
 const SIZE: usize = 4_400;
 /// Around what the copy treats differently: words, blocks, chunks; and what leaves any view.
 const NUMBERS: [usize; 36] = [
-    0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 511, 512, 513, 1000, 4095, 4096,
-    4097, 4200, SIZE - 1, SIZE, SIZE + 1, 8192, usize::MAX,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    15,
+    16,
+    17,
+    24,
+    31,
+    32,
+    33,
+    63,
+    64,
+    65,
+    100,
+    127,
+    128,
+    129,
+    511,
+    512,
+    513,
+    1000,
+    4095,
+    4096,
+    4097,
+    4200,
+    SIZE - 1,
+    SIZE,
+    SIZE + 1,
+    8192,
+    usize::MAX,
 ];
 /// So many views at a time.
 const VIEWS: usize = 4;
@@ -51,20 +85,68 @@ impl Edge {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     /// Makes view `to` of a part of view `from`.
-    Slice { from: u8, to: u8, start: Edge, end: Edge },
-    Split { from: u8, to: u8, at: Number },
-    Whole { to: u8 },
-    Read { view: u8, offset: Number, len: Number, uninit: bool },
-    Write { view: u8, offset: Number, len: Number, byte: u8 },
-    Load { view: u8, offset: Number, size: u8 },
-    Store { view: u8, offset: Number, size: u8, byte: u8 },
-    Fill { view: u8, byte: u8 },
+    Slice {
+        from: u8,
+        to: u8,
+        start: Edge,
+        end: Edge,
+    },
+    Split {
+        from: u8,
+        to: u8,
+        at: Number,
+    },
+    Whole {
+        to: u8,
+    },
+    Read {
+        view: u8,
+        offset: Number,
+        len: Number,
+        uninit: bool,
+    },
+    Write {
+        view: u8,
+        offset: Number,
+        len: Number,
+        byte: u8,
+    },
+    Load {
+        view: u8,
+        offset: Number,
+        size: u8,
+    },
+    Store {
+        view: u8,
+        offset: Number,
+        size: u8,
+        byte: u8,
+    },
+    Fill {
+        view: u8,
+        byte: u8,
+    },
     /// Also from a view that overlaps.
-    Copy { from: u8, to: u8 },
-    Cursor { view: u8, seek: u8, by: Number, len: Number, byte: u8 },
+    Copy {
+        from: u8,
+        to: u8,
+    },
+    Cursor {
+        view: u8,
+        seek: u8,
+        by: Number,
+        len: Number,
+        byte: u8,
+    },
     /// By way of a pipe.
-    Through { from: u8, to: u8 },
-    Cell { byte: u8, how: u8 },
+    Through {
+        from: u8,
+        to: u8,
+    },
+    Cell {
+        byte: u8,
+        how: u8,
+    },
 }
 
 /// Runs one input.
@@ -143,7 +225,9 @@ impl<'m> Run<'m> {
             }
             Step::Split { from, to, at: Number(at) } => self.split(from, to, at),
             Step::Whole { to } => self.set(to, self.whole, 0..SIZE),
-            Step::Read { view, offset: Number(offset), len: Number(len), uninit } => self.read(view, offset, len, uninit),
+            Step::Read { view, offset: Number(offset), len: Number(len), uninit } => {
+                self.read(view, offset, len, uninit)
+            }
             Step::Write { view, offset: Number(offset), len: Number(len), byte } => {
                 let bytes = text(len.min(SIZE + 1), byte);
                 let written = self.view(view).0.write(offset, &bytes);

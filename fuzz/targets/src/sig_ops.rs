@@ -4,7 +4,9 @@
 use crate::steps::{Look, steps};
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::error::ErrorKind;
-use ipc_safe::signal::{self, Counter, DispositionGuard, Handler, HandlerOptions, MaskGuard, Origin, Signal, SignalSet, Value};
+use ipc_safe::signal::{
+    self, Counter, DispositionGuard, Handler, HandlerOptions, MaskGuard, Origin, Signal, SignalSet, Value,
+};
 use ipc_safe::testing::Resources;
 use ipc_safe::testing::model::signals::{self, Signals};
 use ipc_safe::timer::{Alarm, Clock, Notification, PosixTimer, Schedule};
@@ -15,7 +17,7 @@ const GUARDS: usize = 4;
 const SCOPES: usize = 3;
 const HANDLERS: usize = 4;
 /// A timer's signal that does not come by then never does.
-const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(10);
 
 fn real_time(number: u8) -> Signal {
     Signal::real_time(number).unwrap_or_else(|error| panic!("{error}"))
@@ -101,8 +103,12 @@ impl Run<'_> {
                         continue;
                     }
                     match step {
-                        signals::Step::Unblocked { signals } => self.in_scope(&step, |body| done(signals.unblocked(body)), steps),
-                        signals::Step::AsMask { signals } => self.in_scope(&step, |body| done(signals.as_mask(body)), steps),
+                        signals::Step::Unblocked { signals } => {
+                            self.in_scope(&step, |body| done(signals.unblocked(body)), steps)
+                        }
+                        signals::Step::AsMask { signals } => {
+                            self.in_scope(&step, |body| done(signals.as_mask(body)), steps)
+                        }
                         signals::Step::Leave { panicking: true } => resume_unwind(Box::new(OnPurpose)),
                         signals::Step::Leave { panicking: false } => return,
                         step => self.perform(&step),
@@ -176,8 +182,9 @@ impl Run<'_> {
             How::Ignored(guard) if restore => done(guard.restore()),
             how => drop(how),
         }
-        // It was put back, which throws away as well.
-        if self.is_ignored(signal) {
+        // What was under the last one is put back. To ignore throws away then, too.
+        let was_last = self.handled[which..].iter().all(|handled| handled.signal != signal);
+        if was_last && self.is_ignored(signal) {
             self.thread.pending.discard(signal);
         }
     }
@@ -224,7 +231,9 @@ fn timer(tenths: u8, value: i32, how: Timed) {
     let guard = done(SignalSet::from(signal).block());
     let notification = done(Notification::this_thread(signal, value));
     let timer = done(PosixTimer::new(Clock::Monotonic, notification));
-    let soon = Duration::from_micros(100) * u32::from(tenths % 30 + 1);
+    // Seldom later.
+    let tenths = if tenths < 240 { tenths % 3 } else { tenths % 30 };
+    let soon = Duration::from_micros(100) * u32::from(tenths + 1);
     match how {
         Timed::Once => {
             assert_eq!(done(timer.set(Schedule::once(soon))), None);

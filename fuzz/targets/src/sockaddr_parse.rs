@@ -21,7 +21,10 @@ enum Input<'b> {
     Path(&'b [u8]),
     Abstract(&'b [u8]),
     /// So many equal bytes: around the longest name.
-    Long { first: u8, len: u8 },
+    Long {
+        first: u8,
+        len: u8,
+    },
     Bound(&'b [u8]),
 }
 

@@ -4,9 +4,7 @@
 use crate::steps::{Look, steps};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use ipc_safe::error::{Errno, ErrorKind};
-use ipc_safe::socket::{
-    Datagram, FramedStream, Incoming, Kind, LocalSocket, LocalStream, Outgoing, SeqPacket,
-};
+use ipc_safe::socket::{Datagram, FramedStream, Incoming, Kind, LocalSocket, LocalStream, Outgoing, SeqPacket};
 use ipc_safe::testing::Resources;
 use ipc_safe::testing::model::pipe::text;
 use ipc_safe::testing::model::{Answer, Fault};
@@ -194,13 +192,29 @@ impl<K: Kind> Pair<K> {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum FrameStep {
-    Send { len: Len, byte: u8, descriptors: u8 },
-    SendAgain { len: Len, byte: u8 },
+    Send {
+        len: Len,
+        byte: u8,
+        descriptors: u8,
+    },
+    SendAgain {
+        len: Len,
+        byte: u8,
+    },
     /// Bytes that somebody sends who does not keep to frames, or cuts them.
-    Header { len: Len, descriptors: u8, cut: u8 },
-    Raw { len: Len, byte: u8 },
+    Header {
+        len: Len,
+        descriptors: u8,
+        cut: u8,
+    },
+    Raw {
+        len: Len,
+        byte: u8,
+    },
     Receive,
-    ReceiveAgain { reuse: bool },
+    ReceiveAgain {
+        reuse: bool,
+    },
     CloseSender,
     CloseReceiver,
 }
@@ -339,7 +353,8 @@ impl Frames {
                 return Err(TOO_BIG);
             }
         }
-        let number = |at: usize| self.header[at..at + 4].iter().rev().fold(0, |all, &byte| all << 8 | usize::from(byte));
+        let number =
+            |at: usize| self.header[at..at + 4].iter().rev().fold(0, |all, &byte| all << 8 | usize::from(byte));
         let (len, announced) = (number(0), number(4));
         if len > MAX_LEN {
             return Err(TOO_BIG);

@@ -9,15 +9,20 @@ use std::fmt::Debug;
 /// The most steps that an input has.
 const STEPS: usize = 64;
 
-/// The steps of an input. With `IPC_FUZZ_SAY` in the environment each is printed before it is made.
+/// The steps of an input.
 pub(crate) fn steps<'a, S: Arbitrary<'a> + Debug>(u: &mut Unstructured<'a>) -> impl Iterator<Item = S> {
-    let says = std::env::var_os("IPC_FUZZ_SAY").is_some();
     let next = move || if u.is_empty() { None } else { u.arbitrary().ok() };
-    std::iter::from_fn(next).take(STEPS).inspect(move |step| {
+    std::iter::from_fn(next).take(STEPS).inspect(say())
+}
+
+/// Prints what is going to happen, with `IPC_FUZZ_SAY` in the environment: to see what an input does.
+pub(crate) fn say<S: Debug>() -> impl Fn(&S) {
+    let says = std::env::var_os("IPC_FUZZ_SAY").is_some();
+    move |step| {
         if says {
             eprintln!("{step:?}");
         }
-    })
+    }
 }
 
 /// What was there before an input: nothing else may be there after it.

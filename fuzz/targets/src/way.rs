@@ -115,7 +115,8 @@ impl Way for Messages {
         Ok(channel.receiver().map_err(ipc_safe::Error::from)?)
     }
     fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()> {
-        Ok(if timed { sender.send_timeout(bytes, Duration::ZERO)? } else { sender.try_send(bytes)? })
+        let sent = if timed { sender.send_timeout(bytes, Duration::ZERO) } else { sender.try_send(bytes) };
+        sent.map_err(Fault::from)
     }
     fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize> {
         Ok(sender.try_send_many(messages)?)
@@ -145,7 +146,8 @@ impl Way for SharedMessages {
         Ok(channel.receiver().map_err(ipc_safe::Error::from)?)
     }
     fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()> {
-        Ok(if timed { sender.send_timeout(bytes, Duration::ZERO)? } else { sender.try_send(bytes)? })
+        let sent = if timed { sender.send_timeout(bytes, Duration::ZERO) } else { sender.try_send(bytes) };
+        sent.map_err(Fault::from)
     }
     fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize> {
         Ok(sender.try_send_many(messages)?)
@@ -176,7 +178,8 @@ impl Way for Values<Value> {
     }
     fn send(sender: &mut Self::Sends, bytes: &[u8], timed: bool) -> Answer<()> {
         let value = bytes.try_into().expect("a value");
-        Ok(if timed { sender.send_timeout(value, Duration::ZERO)? } else { sender.try_send(value)? })
+        let sent = if timed { sender.send_timeout(value, Duration::ZERO) } else { sender.try_send(value) };
+        sent.map_err(Fault::from)
     }
     fn send_many(sender: &mut Self::Sends, messages: &[Vec<u8>]) -> Answer<usize> {
         let values: Vec<Value> = messages.iter().map(|bytes| bytes[..].try_into().expect("a value")).collect();

@@ -590,7 +590,11 @@ impl Ends {
         Ok(Outcome::Done)
     }
 
-    /// Panics when an end does not see what the model's does: bytes, capacity, whether it is ready.
+    /// That each end sees what the model's does: bytes, capacity, whether it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When one does not.
     pub fn check(&self, model: &Pipes) {
         let counts = (self.readers.len(), self.writers.len());
         assert_eq!(counts, (model.readers.len(), model.writers.len()), "ends for reading, and for writing");

@@ -153,8 +153,11 @@ impl Signals {
     }
 }
 
-/// Makes a step on the calling thread, and tells what was taken. Scopes are the caller's to enter and to leave: those steps
-/// panic.
+/// Makes a step on the calling thread, and tells what was taken. Scopes are the caller's to enter and to leave.
+///
+/// # Panics
+///
+/// For a step that enters or leaves a scope, or is not [possible](Signals::is_possible); when the kernel refuses one.
 pub fn perform(guards: &mut Vec<MaskGuard>, step: &Step) -> Taken {
     match *step {
         Step::Block { signals } => guards.push(done(signals.block())),
@@ -187,7 +190,11 @@ fn done<T>(result: crate::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What a signal of this process that was taken tells of itself, as the model has it. Panics when somebody else sent it.
+/// What a signal of this process that was taken tells of itself, as the model has it.
+///
+/// # Panics
+///
+/// When somebody else sent it.
 #[must_use]
 pub fn told(taken: &Information) -> (Signal, Sent) {
     assert_eq!(taken.sender().and_then(|sender| sender.pid), Some(crate::process::getpid()), "who sent {taken:?}");
