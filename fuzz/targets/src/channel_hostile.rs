@@ -84,15 +84,13 @@ enum Step {
 pub fn run(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(what) = u.int_in_range(0..=2) else { return };
-    let look = Look::at(Resources::DESCRIPTORS);
-    let mapped = Look::seldom_at(Resources::MAPPINGS);
+    let look = Look::at(Resources::DESCRIPTORS | Resources::MAPPINGS);
     match what {
         0 => Run::<Messages>::new(CAPACITY).all(&mut u),
         1 => Run::<SharedMessages>::new(CAPACITY).all(&mut u),
         _ => Run::<Values<Value>>::new(CAPACITY / 16).all(&mut u),
     }
     look.end();
-    mapped.into_iter().for_each(Look::end);
 }
 
 struct Run<F: Way> {

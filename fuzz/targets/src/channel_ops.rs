@@ -35,8 +35,7 @@ enum Step {
 pub fn run(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok((what, capacity, bells)) = plan(&mut u) else { return };
-    let look = Look::at(Resources::DESCRIPTORS);
-    let mapped = Look::seldom_at(Resources::MAPPINGS);
+    let look = Look::at(Resources::DESCRIPTORS | Resources::MAPPINGS);
     match what {
         0 => Run::<Messages>::new(capacity, bells, Cut::Messages).all(&mut u),
         1 => Run::<SharedMessages>::new(capacity, bells, Cut::Messages).all(&mut u),
@@ -44,7 +43,6 @@ pub fn run(data: &[u8]) {
         _ => Run::<Values<Value>>::new(capacity / 16, bells, Cut::Slots).all(&mut u),
     }
     look.end();
-    mapped.into_iter().for_each(Look::end);
 }
 
 fn plan(u: &mut Unstructured<'_>) -> Result<(u8, usize, bool)> {

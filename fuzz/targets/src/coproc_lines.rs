@@ -65,7 +65,7 @@ pub fn run(data: &[u8]) {
     let acts: Vec<Act> = (0..count).map_while(|_| u.arbitrary().ok()).collect();
     acts.iter().for_each(say());
     without_broken_pipes();
-    let look = Look::at(Resources::DESCRIPTORS | Resources::CHILDREN);
+    let look = Look::always_at(Resources::DESCRIPTORS | Resources::CHILDREN);
     let mut run = Run::start(acts);
     for request in steps::<Asked>(&mut u).take(REQUESTS) {
         let begun = Instant::now();

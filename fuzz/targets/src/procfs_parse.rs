@@ -239,7 +239,7 @@ fn posix_timers(timers: &[(u16, u8, u8)]) {
 /// The kernel's own tables say of objects what they say of themselves.
 fn kernel(messages: u8, sets: u8, size: usize) {
     namespace::enter();
-    let look = Look::at(Resources::OBJECTS);
+    let look = Look::always_at(Resources::OBJECTS);
     let queue = MessageQueue::private().expect("a queue");
     for number in 0..messages % 4 {
         let kind = MessageType::new(i64::from(number) + 1).expect("a type");

@@ -27,31 +27,51 @@ pub(crate) fn say<S: Debug>() -> impl Fn(&S) {
 
 /// What was there before an input: nothing else may be there after it.
 #[must_use = "it compares at `end`"]
-pub(crate) struct Look(Snapshot);
+pub(crate) struct Look {
+    open: Vec<bool>,
+    all: Option<Snapshot>,
+}
 
-/// To read what a process has mapped takes longer than most inputs: a fuzzer looks at every so manieth.
+/// To look at everything takes longer than most inputs: a fuzzer does so at every so manieth. At others it looks which
+/// descriptors are open.
 const SELDOM: u64 = if cfg!(fuzzing) { 64 } else { 1 };
 
 impl Look {
-    /// At these.
+    /// At these, where that takes no longer than the input.
     pub(crate) fn at(resources: Resources) -> Self {
-        Self(Snapshot::options().only(resources).take().unwrap_or_else(|error| panic!("{error}")))
-    }
-
-    /// At these, now and then.
-    pub(crate) fn seldom_at(resources: Resources) -> Option<Self> {
         thread_local! {
             static RUNS: Cell<u64> = const { Cell::new(0) };
         }
         let runs = RUNS.replace(RUNS.get() + 1);
-        runs.is_multiple_of(SELDOM).then(|| Self::at(resources))
+        if runs.is_multiple_of(SELDOM) { Self::always_at(resources) } else { Self { open: open(), all: None } }
+    }
+
+    /// At these, however long it takes.
+    pub(crate) fn always_at(resources: Resources) -> Self {
+        let all = Snapshot::options().only(resources).take().unwrap_or_else(|error| panic!("{error}"));
+        Self { open: open(), all: Some(all) }
     }
 
     /// Panics when anything is there that was not, or is not what it was.
     pub(crate) fn end(self) {
-        let changes = self.0.changes().unwrap_or_else(|error| panic!("{error}"));
-        assert!(changes.is_empty(), "left behind:\n{changes}");
+        if let Some(all) = self.all {
+            let changes = all.changes().unwrap_or_else(|error| panic!("{error}"));
+            assert!(changes.is_empty(), "left behind:\n{changes}");
+        }
+        let changed = self.open.iter().zip(open()).position(|(before, now)| *before != now);
+        assert_eq!(changed, None, "a descriptor is left open, or closed");
     }
+}
+
+/// Which of the first descriptors are open: by one call.
+#[expect(unsafe_code, reason = "asks about numbers that may be no descriptors")]
+fn open() -> Vec<bool> {
+    const MOST: libc::c_int = 256;
+    let mut all: Vec<_> = (0..MOST).map(|fd| libc::pollfd { fd, events: 0, revents: 0 }).collect();
+    // SAFETY: writes as many of these as it is told there are.
+    let answer = unsafe { libc::poll(all.as_mut_ptr(), all.len() as libc::nfds_t, 0) };
+    assert!(answer >= 0, "descriptors cannot be looked at");
+    all.iter().map(|polled| polled.revents & libc::POLLNVAL == 0).collect()
 }
 
 /// Without Rust's `main`, writing to what nobody reads would end the process.
