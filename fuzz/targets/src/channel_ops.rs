@@ -18,16 +18,42 @@ const SENDERS: usize = 3;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
-    Send { sender: u8, len: Len, timed: bool },
-    SendMany { sender: u8, lens: [Len; 3] },
-    Reserve { len: Len, cut: Option<Len>, commit: bool },
-    Receive { into: Into },
-    ReceiveAgain { into: Into },
-    ArmSender { len: Len },
+    Send {
+        sender: u8,
+        len: Len,
+        timed: bool,
+    },
+    SendMany {
+        sender: u8,
+        lens: [Len; 3],
+    },
+    Reserve {
+        len: Len,
+        cut: Option<Len>,
+        commit: bool,
+    },
+    Receive {
+        into: Into,
+    },
+    ReceiveAgain {
+        into: Into,
+    },
+    /// Sends until there is no room.
+    Fill {
+        sender: u8,
+        len: Len,
+    },
+    /// Receives all there is.
+    Empty,
+    ArmSender {
+        len: Len,
+    },
     ArmReceiver,
     OpenSender,
     OpenReceiver,
-    CloseSender { sender: u8 },
+    CloseSender {
+        sender: u8,
+    },
     CloseReceiver,
 }
 
@@ -46,7 +72,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn plan(u: &mut Unstructured<'_>) -> Result<(u8, usize, bool)> {
-    Ok((u.int_in_range(0..=2)?, *u.choose(&CAPACITIES)?, u.arbitrary()?))
+    Ok((u.int_in_range(0..=2)?, *u.choose(&CAPACITIES)?, u.ratio(3, 4)?))
 }
 
 struct Run<F: Way> {
@@ -112,10 +138,20 @@ impl<F: Way> Run<F> {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Send { sender, len: Len(len), timed } => self.send(sender, len, timed),
+            Step::Send { sender, len: Len(len), timed } => _ = self.send(sender, len, timed),
             Step::SendMany { sender, lens } => self.send_many(sender, lens),
             Step::Reserve { len: Len(len), cut, commit } => self.reserve(len, cut, commit),
-            Step::Receive { into } | Step::ReceiveAgain { into } => self.receive(into),
+            Step::Receive { into } | Step::ReceiveAgain { into } => _ = self.receive(into),
+            Step::Fill { sender, len: Len(len) } => {
+                while self.send(sender, len, false) {
+                    self.check_bells();
+                }
+            }
+            Step::Empty => {
+                while self.receive(Into::Vec) {
+                    self.check_bells();
+                }
+            }
             Step::ArmSender { len: Len(len) } => self.arm_sender(len),
             Step::ArmReceiver => self.arm_receiver(),
             Step::OpenSender => self.open_sender(),
@@ -137,8 +173,9 @@ impl<F: Way> Run<F> {
         usize::from(sender).checked_rem(self.senders.len())
     }
 
-    fn send(&mut self, sender: u8, len: usize, timed: bool) {
-        let (Some(which), bytes) = (self.which(sender), self.bytes(len)) else { return };
+    /// Whether it was sent.
+    fn send(&mut self, sender: u8, len: usize, timed: bool) -> bool {
+        let (Some(which), bytes) = (self.which(sender), self.bytes(len)) else { return false };
         let sent = F::send(&mut self.senders[which], &bytes, timed);
         let mut expected = self.model.send(bytes);
         if timed && expected == Err(Fault::WOULD_BLOCK) {
@@ -146,6 +183,7 @@ impl<F: Way> Run<F> {
             expected = Err(TIMED_OUT);
         }
         assert_eq!(sent, expected, "sending {len} bytes");
+        sent.is_ok()
     }
 
     fn send_many(&mut self, sender: u8, lens: [Len; 3]) {
@@ -169,15 +207,18 @@ impl<F: Way> Run<F> {
         }
     }
 
-    fn receive(&mut self, into: Into) {
-        let Some(receiver) = &mut self.receiver else { return };
+    /// Whether anything was received.
+    fn receive(&mut self, into: Into) -> bool {
+        let Some(receiver) = &mut self.receiver else { return false };
         let received = F::receive(receiver, into);
         let into = match (into, F::bytes(0, 0).is_empty()) {
             // Values have one length, and cannot be looked at.
             (Into::Slice(_) | Into::Peek { .. }, false) => Into::Vec,
             (into, _) => into,
         };
-        assert_eq!(received, self.expected(into), "receiving {into:?}");
+        let expected = self.expected(into);
+        assert_eq!(received, expected, "receiving {into:?}");
+        received.is_ok()
     }
 
     fn expected(&mut self, into: Into) -> Answer<Vec<Vec<u8>>> {

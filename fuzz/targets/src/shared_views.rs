@@ -131,6 +131,12 @@ enum Step {
         from: u8,
         to: u8,
     },
+    /// Between two parts of all.
+    Shift {
+        from: Number,
+        to: Number,
+        len: Number,
+    },
     Cursor {
         view: u8,
         seek: u8,
@@ -176,6 +182,9 @@ struct Run<'m> {
     in_cell: [u8; 24],
 }
 
+/// A view, and where it is.
+type Place<'m> = (SharedBytes<'m>, Range<usize>);
+
 /// The part of a view, unless it leaves it.
 fn part(view: &Range<usize>, offset: usize, len: usize) -> Answer<Range<usize>> {
     let end = offset.checked_add(len).filter(|&end| end <= view.len()).ok_or(Fault::OUT_OF_VIEW)?;
@@ -204,7 +213,7 @@ impl<'m> Run<'m> {
         Self { whole, views: [whole; VIEWS], parts, model: vec![0; SIZE], cell, in_cell: [0; 24] }
     }
 
-    fn view(&self, view: u8) -> (SharedBytes<'m>, Range<usize>) {
+    fn view(&self, view: u8) -> Place<'m> {
         let at = usize::from(view) % VIEWS;
         (self.views[at], self.parts[at].clone())
     }
@@ -240,7 +249,8 @@ impl<'m> Run<'m> {
                 view.fill(byte);
                 self.model[part].fill(byte);
             }
-            Step::Copy { from, to } => self.copy(from, to),
+            Step::Copy { from, to } => self.copy(self.view(from), self.view(to)),
+            Step::Shift { from: Number(from), to: Number(to), len: Number(len) } => self.shift(from, to, len),
             Step::Cursor { view, seek, by: Number(by), len: Number(len), byte } => {
                 self.cursor(view, seek, by, len.min(SIZE), byte);
             }
@@ -314,8 +324,18 @@ impl<'m> Run<'m> {
         self.written(view, offset, &bytes[..len], stored);
     }
 
-    fn copy(&mut self, from: u8, to: u8) {
-        let ((source, from), (target, to)) = (self.view(from), self.view(to));
+    /// Within the memory.
+    fn shift(&mut self, from: usize, to: usize, len: usize) {
+        let place = |at: usize| {
+            let part = part(&(0..SIZE), at, len).ok()?;
+            Some((self.whole.slice(part.clone()).ok()?, part))
+        };
+        if let (Some(from), Some(to)) = (place(from), place(to)) {
+            self.copy(from, to);
+        }
+    }
+
+    fn copy(&mut self, (source, from): Place<'m>, (target, to): Place<'m>) {
         let copied = target.copy_from(source.read_only()).map_err(Fault::from);
         if from.len() == to.len() {
             assert_eq!(copied, Ok(()));
