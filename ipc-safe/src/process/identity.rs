@@ -148,6 +148,12 @@ struct Status {
     threads: u32,
 }
 
+/// What a test wants to know of it: when it started, whether it ends, and its threads.
+#[cfg(feature = "testing")]
+pub(crate) fn parse_stat(stat: &[u8]) -> Option<(u64, bool, u32)> {
+    Status::parse(stat).map(|status| (status.started, status.is_ending, status.threads))
+}
+
 impl Status {
     /// `None` when there is no such thread, or no `/proc` that would know.
     fn of(id: u32) -> Option<Self> {

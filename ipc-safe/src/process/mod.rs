@@ -23,6 +23,8 @@ mod raw;
 pub use child_status::ChildStatus;
 pub use children::{ChildEvent, Children};
 pub use generation::Generation;
+#[cfg(feature = "testing")]
+pub(crate) use identity::parse_stat;
 pub(crate) use identity::{Identity, State, namespace};
 pub(crate) use pid::from_status;
 pub use pid::{Pid, getpid, is_alive, release_memory};

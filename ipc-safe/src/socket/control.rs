@@ -111,6 +111,20 @@ pub(super) fn items(control: &[u8]) -> impl Iterator<Item = Item<'_>> {
     })
 }
 
+/// The same, to keep.
+#[cfg(feature = "testing")]
+pub(crate) fn owned_items(control: &[u8]) -> Vec<crate::testing::internals::ControlItem> {
+    use crate::testing::internals::ControlItem;
+    let owned = items(control).map(|item| match item {
+        Item::Descriptors(numbers) => {
+            ControlItem::Descriptors(numbers.iter().map(|bytes| libc::c_int::from_ne_bytes(*bytes)).collect())
+        }
+        Item::PidDescriptor(number) => ControlItem::PidDescriptor(number),
+        Item::Credentials(credentials) => ControlItem::Credentials(credentials),
+    });
+    owned.collect()
+}
+
 /// Level, type and bytes of each message. Ends where a length makes no sense.
 #[inline]
 fn messages(mut control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_int, &[u8])> {

@@ -96,6 +96,8 @@ mod stream;
 pub use address::LocalAddress;
 pub use bound::Bound;
 pub use connecting::{finish_connect, finish_connect_interruptible, finish_connect_timeout, try_finish_connect};
+#[cfg(feature = "testing")]
+pub(crate) use control::owned_items as control_items;
 pub use credentials::Credentials;
 pub use framed::{Frame, FramedStream};
 pub use kind::{Connected, Datagram, Kind, SeqPacket, Stream};

@@ -122,7 +122,7 @@ impl Key {
 }
 
 /// What `ftok` computes.
-const fn formula(device: u64, inode: u64, project: u8) -> i32 {
+pub(crate) const fn formula(device: u64, inode: u64, project: u8) -> i32 {
     let bits = ((project as u32) << 24) | (((device & 0xff) as u32) << 16) | (inode & 0xffff) as u32;
     bits.cast_signed()
 }

@@ -67,6 +67,8 @@ mod time;
 pub use attachment::{AttachOptions, Attachment, ReadOnlyAttachment};
 pub use buffer::{Destination, MessageBuffer, Truncating};
 pub use key::Key;
+#[cfg(feature = "testing")]
+pub(crate) use key::formula as file_key;
 pub use message::{Message, MessageType, Selector};
 pub use operations::Operations;
 pub use owned::{Handle, Owned};

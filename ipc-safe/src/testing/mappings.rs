@@ -1,6 +1,7 @@
 //! The mappings of this process.
 
 use super::Resources;
+use super::internals::MapsLine;
 use super::proc::read;
 use super::snapshot::Item;
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ pub(super) fn find() -> Result<Vec<Mapping>> {
 }
 
 /// `7f0c8000-7f0c9000 rw-s 00000000 00:01 32769    /SYSV00000000 (deleted)`
-fn parse(line: &str) -> Option<Mapping> {
+pub(super) fn parse(line: &str) -> Option<Mapping> {
     let mut rest = line;
     let mut word = || {
         let (word, behind) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -50,6 +51,11 @@ fn parse(line: &str) -> Option<Mapping> {
 }
 
 impl Mapping {
+    pub(super) fn into_line(self) -> MapsLine {
+        let Self { start, end, rights, offset, device, inode, path } = self;
+        MapsLine { start, end, rights, offset, device, inode, path }
+    }
+
     /// Heap, stack and the kernel's own pages.
     fn is_given(&self) -> bool {
         self.path.starts_with('[') && !self.path.starts_with("[anon")

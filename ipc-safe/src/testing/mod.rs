@@ -41,6 +41,8 @@ mod faults;
 mod filter;
 mod fork;
 mod intercept;
+#[doc(hidden)]
+pub mod internals;
 mod isolation;
 mod leak_guard;
 mod mappings;

@@ -54,12 +54,15 @@ const PF_EXITING: u32 = 0x4;
 impl Stat {
     /// `None` when there is no such process or thread any more.
     pub(super) fn read(path: &str) -> Option<Self> {
-        let text = read(path).ok()?;
+        Self::parse(&read(path).ok()?)
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
         // The name between the first and the last parenthesis may hold anything.
         let (start, end) = (text.find('(')?, text.rfind(')')?);
-        let fields: Vec<&str> = text[end + 1..].split_ascii_whitespace().collect();
+        let fields: Vec<&str> = text.get(end + 1..)?.split_ascii_whitespace().collect();
         Some(Self {
-            name: text[start + 1..end].to_owned(),
+            name: text.get(start + 1..end)?.to_owned(),
             state: fields.first()?.chars().next()?,
             parent: fields.get(1)?.parse().ok()?,
             flags: fields.get(9 - 3)?.parse().ok()?,

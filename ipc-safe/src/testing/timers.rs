@@ -24,7 +24,7 @@ fn describe(interval: Duration) -> String {
 }
 
 /// The POSIX timers: a few lines each, the first of them `ID: 0`.
-fn posix(text: &str) -> Vec<Item> {
+pub(super) fn posix(text: &str) -> Vec<Item> {
     let lines: Vec<&str> = text.lines().collect();
     let timers = lines.chunk_by(|_, next| !next.starts_with("ID: ")).map(|block| block.join("\n"));
     timers.filter_map(|timer| posix_timer(&timer)).collect()

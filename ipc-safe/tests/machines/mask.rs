@@ -1,11 +1,9 @@
 //! The mask of a thread: guards and scopes in any order, and signals that are raised and delivered meanwhile.
 
 use crate::alone::{alone, end_with_parent};
-use crate::model::mask::{Guard, Mask};
-use crate::model::pending::{Pending, Sent};
+use crate::model::signals::{self, Ending, Signals, Taken};
 use crate::run::machine;
 use crate::support::fork;
-use ipc_safe::error::ErrorKind;
 use ipc_safe::signal::{self, CommandMask, MaskGuard, Signal, SignalSet};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -25,29 +23,9 @@ fn signals() -> [Signal; 4] {
     [Signal::USR1, Signal::USR2, Signal::real_time(0).unwrap(), Signal::real_time(1).unwrap()]
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Ending {
-    Drop,
-    Restore,
-    Forget,
-}
-
 #[derive(Clone, Debug)]
 enum Step {
-    Block(SignalSet),
-    End {
-        guard: usize,
-        how: Ending,
-    },
-    Unblocked(SignalSet),
-    AsMask(SignalSet),
-    Leave {
-        panicking: bool,
-    },
-    Raise(Signal),
-    TryWait {
-        guard: usize,
-    },
+    Thread(signals::Step),
     /// A child drops the guards, the last first.
     Fork,
     /// A program is started with the original mask.
@@ -57,73 +35,33 @@ enum Step {
 /// What a step answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
-    Done,
-    Taken(Result<Signal, ErrorKind>),
+    Done(Taken),
     Masks(Vec<SignalSet>),
 }
 
+const DONE: Outcome = Outcome::Done(None);
+
 #[derive(Clone, Debug)]
 struct State {
-    mask: Mask,
-    guards: Vec<Guard>,
-    forgotten: Vec<Guard>,
-    pending: Pending,
+    thread: Signals,
     delivered: BTreeMap<Signal, u32>,
     outcome: Outcome,
 }
 
 impl State {
     fn new() -> Self {
-        Self {
-            mask: Mask::new(),
-            guards: Vec::new(),
-            forgotten: Vec::new(),
-            pending: Pending::default(),
-            delivered: BTreeMap::new(),
-            outcome: Outcome::Done,
-        }
-    }
-
-    fn blocked(&self) -> SignalSet {
-        self.mask.blocked(self.guards.iter().chain(&self.forgotten))
+        Self { thread: Signals::new(), delivered: BTreeMap::new(), outcome: DONE }
     }
 
     fn perform(&mut self, step: &Step) -> Outcome {
         match step {
-            Step::Block(signals) => self.guards.push(Guard { signals: *signals, scope: self.mask.scope() }),
-            Step::End { guard, how } => {
-                let guard = self.guards.remove(*guard);
-                if matches!(how, Ending::Forget) {
-                    self.forgotten.push(guard);
-                }
-            }
-            Step::Unblocked(signals) => self.mask.unblock(*signals, self.blocked()),
-            Step::AsMask(signals) => self.mask.replace(*signals),
-            Step::Leave { .. } => self.mask.leave(),
-            Step::Raise(signal) => self.pending.send(*signal, Sent { value: None, to_thread: true }),
-            Step::TryWait { guard } => return Outcome::Taken(self.take(self.guards[*guard])),
+            Step::Thread(step) => Outcome::Done(self.thread.perform(step)),
             Step::Fork => {
-                let mut child = self.clone();
+                let mut child = self.thread.clone();
                 let masks = std::iter::from_fn(|| child.guards.pop().map(|_| child.blocked()));
-                return Outcome::Masks(masks.collect());
+                Outcome::Masks(masks.collect())
             }
-            Step::Start => return Outcome::Masks(vec![self.mask.original()]),
-        }
-        Outcome::Done
-    }
-
-    fn take(&mut self, guard: Guard) -> Result<Signal, ErrorKind> {
-        if guard.signals.is_empty() || guard.scope != self.mask.scope() {
-            return Err(ErrorKind::InvalidInput);
-        }
-        self.pending.take(guard.signals).map(|(signal, _)| signal).ok_or(ErrorKind::WouldBlock)
-    }
-
-    /// Handlers run for what is not blocked.
-    fn deliver(&mut self) {
-        let through = !self.blocked();
-        while let Some((signal, _)) = self.pending.take(through) {
-            *self.delivered.entry(signal).or_default() += 1;
+            Step::Start => Outcome::Masks(vec![self.thread.mask.original()]),
         }
     }
 }
@@ -141,33 +79,32 @@ impl ReferenceStateMachine for Model {
     fn transitions(_: &State) -> BoxedStrategy<Step> {
         let set = || subsequence(signals().to_vec(), 0..=4).prop_map(SignalSet::from_iter);
         let how = prop_oneof![5 => Just(Ending::Drop), 5 => Just(Ending::Restore), 1 => Just(Ending::Forget)];
-        prop_oneof![
-            20 => set().prop_map(Step::Block),
-            15 => (0..GUARDS, how).prop_map(|(guard, how)| Step::End { guard, how }),
-            8 => set().prop_map(Step::Unblocked),
-            4 => set().prop_map(Step::AsMask),
-            10 => any::<bool>().prop_map(|panicking| Step::Leave { panicking }),
-            15 => select(signals().to_vec()).prop_map(Step::Raise),
-            10 => (0..GUARDS).prop_map(|guard| Step::TryWait { guard }),
-            2 => Just(Step::Fork),
-            1 => Just(Step::Start),
-        ]
-        .boxed()
+        let value = proptest::option::of(any::<i32>());
+        let thread = prop_oneof![
+            20 => set().prop_map(|signals| signals::Step::Block { signals }),
+            15 => (0..GUARDS, how).prop_map(|(guard, how)| signals::Step::End { guard, how }),
+            8 => set().prop_map(|signals| signals::Step::Unblocked { signals }),
+            4 => set().prop_map(|signals| signals::Step::AsMask { signals }),
+            10 => any::<bool>().prop_map(|panicking| signals::Step::Leave { panicking }),
+            15 => (select(signals().to_vec()), value).prop_map(|(signal, value)| signals::Step::Send { signal, value }),
+            10 => (0..GUARDS, any::<bool>())
+                .prop_map(|(guard, by_descriptor)| signals::Step::Take { guard, by_descriptor }),
+        ];
+        prop_oneof![82 => thread.prop_map(Step::Thread), 2 => Just(Step::Fork), 1 => Just(Step::Start)].boxed()
     }
 
     fn preconditions(state: &State, step: &Step) -> bool {
         match step {
-            Step::Block(_) => state.guards.len() < GUARDS,
-            Step::End { guard, .. } | Step::TryWait { guard } => *guard < state.guards.len(),
-            Step::Unblocked(_) | Step::AsMask(_) => state.mask.depth() < DEPTH,
-            Step::Leave { .. } => state.mask.depth() > 0,
-            Step::Raise(_) | Step::Fork | Step::Start => true,
+            Step::Thread(step) => state.thread.is_possible(step, GUARDS, DEPTH),
+            Step::Fork | Step::Start => true,
         }
     }
 
     fn apply(mut state: State, step: &Step) -> State {
         state.outcome = state.perform(step);
-        state.deliver();
+        for signal in state.thread.deliver() {
+            *state.delivered.entry(signal).or_default() += 1;
+        }
         state
     }
 }
@@ -243,18 +180,18 @@ impl Obeys {
                 Told::Step(step) => step,
             };
             match step {
-                Step::Unblocked(signals) => {
+                Step::Thread(signals::Step::Unblocked { signals }) => {
                     if !self.in_scope(|body| signals.unblocked(body)) {
                         return false;
                     }
                 }
-                Step::AsMask(signals) => {
+                Step::Thread(signals::Step::AsMask { signals }) => {
                     if !self.in_scope(|body| signals.as_mask(body)) {
                         return false;
                     }
                 }
-                Step::Leave { panicking: true } => resume_unwind(Box::new(OnPurpose)),
-                Step::Leave { panicking: false } => return true,
+                Step::Thread(signals::Step::Leave { panicking: true }) => resume_unwind(Box::new(OnPurpose)),
+                Step::Thread(signals::Step::Leave { panicking: false }) => return true,
                 step => {
                     let outcome = self.perform(&step);
                     self.answer(outcome);
@@ -268,39 +205,24 @@ impl Obeys {
     fn in_scope(&mut self, scope: impl FnOnce(&mut dyn FnMut() -> bool) -> ipc_safe::Result<bool>) -> bool {
         let left = catch_unwind(AssertUnwindSafe(|| {
             scope(&mut || {
-                self.answer(Outcome::Done);
+                self.answer(DONE);
                 self.obey()
             })
             .unwrap()
         }));
         let goes_on = left.unwrap_or_else(|panic| panic.downcast::<OnPurpose>().is_ok());
         if goes_on {
-            self.answer(Outcome::Done);
+            self.answer(DONE);
         }
         goes_on
     }
 
     fn perform(&mut self, step: &Step) -> Outcome {
         match step {
-            Step::Block(signals) => self.guards.push(signals.block().unwrap()),
-            Step::End { guard, how } => {
-                let guard = self.guards.remove(*guard);
-                match how {
-                    Ending::Drop => drop(guard),
-                    Ending::Restore => guard.restore().unwrap(),
-                    Ending::Forget => std::mem::forget(guard),
-                }
-            }
-            Step::Raise(signal) => signal::raise(*signal).unwrap(),
-            Step::TryWait { guard } => {
-                let taken = self.guards[*guard].try_wait();
-                return Outcome::Taken(taken.map(|taken| taken.signal).map_err(|error| error.kind()));
-            }
-            Step::Fork => return Outcome::Masks(self.fork()),
-            Step::Start => return Outcome::Masks(vec![started()]),
-            Step::Unblocked(_) | Step::AsMask(_) | Step::Leave { .. } => unreachable!("these nest"),
+            Step::Thread(step) => Outcome::Done(signals::perform(&mut self.guards, step)),
+            Step::Fork => Outcome::Masks(self.fork()),
+            Step::Start => Outcome::Masks(vec![started()]),
         }
-        Outcome::Done
     }
 
     /// The masks of a forked child that drops the guards.
@@ -365,8 +287,8 @@ impl StateMachineTest for Machine {
 
     fn check_invariants(thread: &Thread, state: &State) {
         let Answer::Seen(seen) = thread.ask(Told::Look) else { unreachable!("a look") };
-        let expected = state.blocked();
-        assert_eq!(seen, [expected, expected, state.pending.signals()], "blocked, and pending");
+        let expected = state.thread.blocked();
+        assert_eq!(seen, [expected, expected, state.thread.pending.signals()], "blocked, and pending");
         for signal in signals() {
             let delivered = DELIVERED[signal.as_raw() as usize].load(Ordering::SeqCst);
             assert_eq!(delivered, state.delivered.get(&signal).copied().unwrap_or(0), "delivered {signal}");

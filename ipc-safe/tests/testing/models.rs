@@ -113,7 +113,7 @@ fn possible_steps_never_panic() {
         for packets in [false, true] {
             let mut pipes = pipe::Pipes::pipe(4096, packets);
             for step in &steps {
-                if pipes.is_possible(step) {
+                if pipes.is_possible(step, 4) {
                     let _ = pipes.perform(step);
                 }
             }

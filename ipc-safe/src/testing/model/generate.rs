@@ -12,6 +12,7 @@ use super::mapping::{self, Rights};
 use super::program::{queues, segments, sets};
 use super::queue::{self, Room};
 use super::set::{self, Change, Operation};
+use super::signals::{self, Ending};
 use super::table::Get;
 use super::{pending, pipe, segment};
 use crate::signal::{Signal, SignalSet};
@@ -100,6 +101,9 @@ static SIGNAL_SETS: LazyLock<Vec<SignalSet>> = LazyLock::new(|| {
         })
         .collect()
 });
+
+/// A guard that is forgotten would outlast what is tested.
+const ENDINGS: [Ending; 2] = [Ending::Drop, Ending::Restore];
 
 const SIGNAL_VALUES: [Option<i32>; 4] = [None, Some(0), Some(-1), Some(i32::MAX)];
 
@@ -228,13 +232,59 @@ random! {
         Write { writer: PLACES, len: LENGTHS, byte: BYTES, atomic: YES_AND_NO }
         Read { reader: PLACES, len: LENGTHS }
         SetCapacity { writer: PLACES, bytes: CAPACITIES }
+        SetReaderNonblocking { reader: PLACES, on: YES_AND_NO }
+        SetWriterNonblocking { writer: PLACES, on: YES_AND_NO }
         CloneReader { reader: PLACES }
         CloneWriter { writer: PLACES }
         CloseReader { reader: PLACES }
         CloseWriter { writer: PLACES }
     }
+    signals::Step {
+        Block { signals: SIGNAL_SETS }
+        End { guard: PLACES, how: ENDINGS }
+        Unblocked { signals: SIGNAL_SETS }
+        AsMask { signals: SIGNAL_SETS }
+        Leave { panicking: YES_AND_NO }
+        Send { signal: SIGNALS, value: SIGNAL_VALUES }
+        Take { guard: PLACES, by_descriptor: YES_AND_NO }
+    }
     pending::Step {
         Send { signal: SIGNALS, value: SIGNAL_VALUES, to_thread: YES_AND_NO }
         Take { signals: SIGNAL_SETS }
+    }
+}
+
+/// Half of them on ends.
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for pipe::FifoStep {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(match u.int_in_range(0..=9)? {
+            0 => Self::Create { new: u.arbitrary()? },
+            1 => Self::Unlink,
+            2 => Self::OpenReader { lasting: u.arbitrary()? },
+            3 => Self::OpenWriter,
+            4 => Self::Replace,
+            _ => Self::End(u.arbitrary()?),
+        })
+    }
+}
+
+/// Half of them on ends.
+#[cfg(feature = "proptest")]
+impl proptest::arbitrary::Arbitrary for pipe::FifoStep {
+    type Parameters = ();
+    type Strategy = proptest::strategy::BoxedStrategy<Self>;
+
+    fn arbitrary_with((): ()) -> Self::Strategy {
+        use proptest::prelude::{Just, Strategy, any, prop_oneof};
+        prop_oneof![
+            5 => any::<pipe::Step>().prop_map(Self::End),
+            1 => any::<bool>().prop_map(|new| Self::Create { new }),
+            1 => Just(Self::Unlink),
+            1 => any::<bool>().prop_map(|lasting| Self::OpenReader { lasting }),
+            1 => Just(Self::OpenWriter),
+            1 => Just(Self::Replace),
+        ]
+        .boxed()
     }
 }

@@ -14,6 +14,7 @@
 //! | [`Pipes`](pipe::Pipes) | pipes, packets, FIFOs and their names |
 //! | [`Pending`](pending::Pending) | the signals that wait for a thread |
 //! | [`Mask`](mask::Mask) | the signals that a thread blocks, with guards and scopes |
+//! | [`Signals`](signals::Signals) | both, and what is delivered |
 //!
 //! [`program`] has what one process does with several objects: it finds them by key, keeps handles that go stale, guards and
 //! attachments.
@@ -54,6 +55,7 @@ pub mod program;
 pub mod queue;
 pub mod segment;
 pub mod set;
+pub mod signals;
 pub mod table;
 
 use crate::Error;

@@ -68,6 +68,12 @@ impl Pending {
         self.thread.signals() | self.process.signals()
     }
 
+    /// A signal is lost, as often as it waits: it is ignored from now on.
+    pub fn discard(&mut self, signal: Signal) {
+        self.thread.0.remove(&signal);
+        self.process.0.remove(&signal);
+    }
+
     /// The next of these: those of the thread come first.
     pub fn take(&mut self, of: SignalSet) -> Option<(Signal, Sent)> {
         self.thread.take(of).or_else(|| self.process.take(of))

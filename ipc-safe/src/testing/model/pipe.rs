@@ -1,9 +1,10 @@
 //! What pipes and FIFOs do: bytes in pages, ends that are opened and closed, a name.
 
 use super::{Answer, Fault};
-use crate::error::{Errno, ErrorKind};
-use crate::pipe::{PIPE_BUF, Readable, Writable};
+use crate::error::{Errno, ErrorKind, Result};
+use crate::pipe::{Fifo, PIPE_BUF, PipeOptions, PipeReader, PipeWriter, Readable, Writable};
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 /// The pages of a new pipe.
 const PAGES: usize = 16;
@@ -55,6 +56,7 @@ struct Description {
     copies: usize,
     reads: bool,
     writes: bool,
+    nonblocking: bool,
     /// How often the pipe had been opened for writing, when a reader found no writer: it reports no hang-up before the next.
     alone_at: Option<u32>,
 }
@@ -125,7 +127,7 @@ impl Pipes {
         pipe.writers += usize::from(writes);
         pipe.writers_ever += u32::from(writes);
         let alone_at = (pipe.writers == 0).then_some(pipe.writers_ever);
-        self.descriptions.push(Description { pipe: which, copies: 1, reads, writes, alone_at });
+        self.descriptions.push(Description { pipe: which, copies: 1, reads, writes, nonblocking: false, alone_at });
         self.descriptions.len() - 1
     }
 
@@ -266,6 +268,12 @@ impl Pipes {
         self.handle.is_some()
     }
 
+    /// Whether the name means anything.
+    #[must_use]
+    pub const fn has_name(&self) -> bool {
+        self.name.is_some()
+    }
+
     /// Removes the name, if it still means what the handle does.
     pub fn unlink(&mut self) -> Answer<()> {
         if self.name != self.handle {
@@ -273,6 +281,12 @@ impl Pipes {
         }
         self.name = None;
         Ok(())
+    }
+
+    /// Makes another FIFO of the name, but no handle.
+    pub fn replace(&mut self) {
+        self.pipes.push(Pipe::new());
+        self.name = Some(self.pipes.len() - 1);
     }
 
     fn named(&self) -> Answer<usize> {
@@ -336,16 +350,16 @@ impl Pipes {
     }
 }
 
-/// A call on a pipe, whose ends are known by their place.
+/// A call on a pipe, whose ends are known by their place. None waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Writes so many equal bytes.
+    /// Writes so many [bytes](text).
     Write {
         /// By which end.
         writer: usize,
         /// How many.
         len: usize,
-        /// Which.
+        /// The first.
         byte: u8,
         /// All or nothing.
         atomic: bool,
@@ -363,6 +377,20 @@ pub enum Step {
         writer: usize,
         /// In bytes.
         bytes: usize,
+    },
+    /// Sets whether what is not tried waits, at a reading end.
+    SetReaderNonblocking {
+        /// Which end.
+        reader: usize,
+        /// Whether it does not.
+        on: bool,
+    },
+    /// Sets whether what is not tried waits, at a writing end.
+    SetWriterNonblocking {
+        /// Which end.
+        writer: usize,
+        /// Whether it does not.
+        on: bool,
     },
     /// Copies the descriptor of a reading end.
     CloneReader {
@@ -386,7 +414,30 @@ pub enum Step {
     },
 }
 
-/// What a [`Step`] answers.
+/// A call on a FIFO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FifoStep {
+    /// On an end of it.
+    End(Step),
+    /// Makes the name, and a handle to open ends by.
+    Create {
+        /// Insists on making it.
+        new: bool,
+    },
+    /// Takes the name away.
+    Unlink,
+    /// Other code takes the name away, if there is any, and makes another FIFO of it: the handle knows nothing of that.
+    Replace,
+    /// Opens an end for reading.
+    OpenReader {
+        /// And for writing, so that no writer is ever the last.
+        lasting: bool,
+    },
+    /// Opens an end for writing.
+    OpenWriter,
+}
+
+/// What a step answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is done.
@@ -395,20 +446,46 @@ pub enum Outcome {
     Count(usize),
     /// This was read.
     Bytes(Vec<u8>),
+    /// Whether the name is new.
+    IsNew(bool),
+}
+
+/// Bytes that tell where they are, the first of them this one.
+#[must_use]
+pub fn text(len: usize, byte: u8) -> Vec<u8> {
+    let round: Vec<u8> = (0..251).map(|at| byte.wrapping_add(at)).collect();
+    let mut text = round.repeat(len / round.len() + 1);
+    text.truncate(len);
+    text
 }
 
 impl Pipes {
-    /// Whether the end of the step is there.
+    /// Whether the end of the step is there, and there are no more than `ends` of a kind afterwards.
     #[must_use]
-    pub const fn is_possible(&self, step: &Step) -> bool {
+    pub const fn is_possible(&self, step: &Step, ends: usize) -> bool {
+        let (readers, writers) = (self.readers.len(), self.writers.len());
         match *step {
-            Step::Read { reader, .. } | Step::CloneReader { reader } | Step::CloseReader { reader } => {
-                reader < self.readers.len()
+            Step::CloneReader { reader } => reader < readers && readers < ends,
+            Step::CloneWriter { writer } => writer < writers && writers < ends,
+            Step::Read { reader, .. } | Step::SetReaderNonblocking { reader, .. } | Step::CloseReader { reader } => {
+                reader < readers
             }
             Step::Write { writer, .. }
             | Step::SetCapacity { writer, .. }
-            | Step::CloneWriter { writer }
-            | Step::CloseWriter { writer } => writer < self.writers.len(),
+            | Step::SetWriterNonblocking { writer, .. }
+            | Step::CloseWriter { writer } => writer < writers,
+        }
+    }
+
+    /// Whether there is the end, or the handle, and there are no more than `ends` of a kind afterwards.
+    #[must_use]
+    pub const fn is_possible_on_fifo(&self, step: &FifoStep, ends: usize) -> bool {
+        match step {
+            FifoStep::End(step) => self.is_possible(step, ends),
+            FifoStep::Create { .. } | FifoStep::Replace => true,
+            FifoStep::Unlink => self.has_handle(),
+            FifoStep::OpenReader { .. } => self.has_handle() && self.readers.len() < ends,
+            FifoStep::OpenWriter => self.has_handle() && self.writers.len() < ends,
         }
     }
 
@@ -416,15 +493,176 @@ impl Pipes {
     pub fn perform(&mut self, step: &Step) -> Answer<Outcome> {
         match *step {
             Step::Write { writer, len, byte, atomic } => {
-                return self.write(writer, &vec![byte; len], atomic).map(Outcome::Count);
+                return self.write(writer, &text(len, byte), atomic).map(Outcome::Count);
             }
             Step::Read { reader, len } => return self.read(reader, len).map(Outcome::Bytes),
             Step::SetCapacity { writer, bytes } => return self.set_capacity(writer, bytes).map(Outcome::Count),
+            Step::SetReaderNonblocking { reader, on } => self.descriptions[self.readers[reader]].nonblocking = on,
+            Step::SetWriterNonblocking { writer, on } => self.descriptions[self.writers[writer]].nonblocking = on,
             Step::CloneReader { reader } => self.clone_reader(reader),
             Step::CloneWriter { writer } => self.clone_writer(writer),
             Step::CloseReader { reader } => self.close_reader(reader),
             Step::CloseWriter { writer } => self.close_writer(writer),
         }
         Ok(Outcome::Done)
+    }
+
+    /// What a [possible](Self::is_possible_on_fifo) step answers. Others panic.
+    pub fn perform_on_fifo(&mut self, step: &FifoStep) -> Answer<Outcome> {
+        let done = |()| Outcome::Done;
+        match *step {
+            FifoStep::End(ref step) => self.perform(step),
+            FifoStep::Create { new } => self.create(new).map(Outcome::IsNew),
+            FifoStep::Unlink => self.unlink().map(done),
+            FifoStep::Replace => {
+                self.replace();
+                Ok(Outcome::Done)
+            }
+            FifoStep::OpenReader { lasting } => self.open_reader(lasting).map(done),
+            FifoStep::OpenWriter => self.open_writer().map(done),
+        }
+    }
+
+    /// Whether calls at the end do not wait that are not tried.
+    #[must_use]
+    pub fn is_nonblocking(&self, description: usize) -> bool {
+        self.descriptions[description].nonblocking
+    }
+}
+
+/// The ends themselves, on which the steps are performed, too.
+///
+/// ```
+/// use ipc_safe::testing::model::pipe::{Ends, Pipes, Step};
+///
+/// let (mut kernel, mut model) = (Ends::pipe(false)?, Pipes::pipe(4096, false));
+/// for step in [
+///     Step::Write { writer: 0, len: 5000, byte: 1, atomic: false },
+///     Step::CloseWriter { writer: 0 },
+///     Step::Read { reader: 0, len: 4999 },
+///     Step::Read { reader: 0, len: 2 },
+///     Step::Read { reader: 0, len: 1 }, // the end
+/// ] {
+///     assert_eq!(kernel.perform(&step), model.perform(&step), "{step:?}");
+///     kernel.check(&model);
+/// }
+/// # Ok::<(), ipc_safe::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Ends {
+    readers: Vec<PipeReader>,
+    writers: Vec<PipeWriter>,
+}
+
+impl Ends {
+    /// Both ends of a new pipe, of bytes or of packets.
+    pub fn pipe(packets: bool) -> Result<Self> {
+        let (reader, writer) = PipeOptions::new().packets(packets).create()?;
+        Ok(Self { readers: vec![reader], writers: vec![writer] })
+    }
+
+    /// What the kernel answers. Panics when there is no such end.
+    pub fn perform(&mut self, step: &Step) -> Answer<Outcome> {
+        match *step {
+            Step::Write { writer, len, byte, atomic } => {
+                let (writer, bytes) = (&self.writers[writer], text(len, byte));
+                let whole = |()| len;
+                let written =
+                    if atomic { writer.try_write_atomic(&bytes).map(whole) } else { writer.try_write(&bytes) };
+                return Ok(Outcome::Count(written?));
+            }
+            Step::Read { reader, len } => {
+                let mut bytes = vec![0; len];
+                let came = self.readers[reader].try_read(&mut bytes)?;
+                bytes.truncate(came);
+                return Ok(Outcome::Bytes(bytes));
+            }
+            Step::SetCapacity { writer, bytes } => {
+                return Ok(Outcome::Count(self.writers[writer].set_capacity(bytes)?));
+            }
+            Step::SetReaderNonblocking { reader, on } => self.readers[reader].set_nonblocking(on)?,
+            Step::SetWriterNonblocking { writer, on } => self.writers[writer].set_nonblocking(on)?,
+            Step::CloneReader { reader } => self.readers.push(self.readers[reader].try_clone()?),
+            Step::CloneWriter { writer } => self.writers.push(self.writers[writer].try_clone()?),
+            Step::CloseReader { reader } => drop(self.readers.remove(reader)),
+            Step::CloseWriter { writer } => drop(self.writers.remove(writer)),
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// That each end sees what the model's does: bytes, capacity, whether it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When one does not.
+    pub fn check(&self, model: &Pipes) {
+        let counts = (self.readers.len(), self.writers.len());
+        assert_eq!(counts, (model.readers.len(), model.writers.len()), "ends for reading, and for writing");
+        for (at, reader) in self.readers.iter().enumerate() {
+            let description = model.readers[at];
+            let sizes = reader.available().and_then(|bytes| Ok((bytes, reader.capacity()?)));
+            assert_eq!(sizes.map_err(Fault::from), Ok(model.sizes(description)), "bytes and capacity, of reader {at}");
+            assert_eq!(reader.try_wait().map_err(Fault::from), model.readable(at), "reader {at}");
+            let nonblocking = reader.is_nonblocking().map_err(Fault::from);
+            assert_eq!(nonblocking, Ok(model.is_nonblocking(description)), "reader {at} does not wait");
+        }
+        for (at, writer) in self.writers.iter().enumerate() {
+            let description = model.writers[at];
+            let sizes = writer.available().and_then(|bytes| Ok((bytes, writer.capacity()?)));
+            assert_eq!(sizes.map_err(Fault::from), Ok(model.sizes(description)), "bytes and capacity, of writer {at}");
+            assert_eq!(writer.try_wait().map_err(Fault::from), model.writable(at), "writer {at}");
+            let nonblocking = writer.is_nonblocking().map_err(Fault::from);
+            assert_eq!(nonblocking, Ok(model.is_nonblocking(description)), "writer {at} does not wait");
+        }
+    }
+}
+
+/// A name, the handle of a FIFO that it means or meant, and ends of it.
+#[derive(Debug)]
+pub struct NamedEnds {
+    /// The ends, each of a FIFO that the name meant when it was opened.
+    pub ends: Ends,
+    path: PathBuf,
+    fifo: Option<Fifo>,
+}
+
+impl NamedEnds {
+    /// A name that means nothing yet.
+    #[must_use]
+    pub fn nothing(path: impl Into<PathBuf>) -> Self {
+        Self { ends: Ends::default(), path: path.into(), fifo: None }
+    }
+
+    /// What the kernel answers. Panics when there is no such end, or no handle yet.
+    pub fn perform(&mut self, step: &FifoStep) -> Answer<Outcome> {
+        match *step {
+            FifoStep::End(ref step) => return self.ends.perform(step),
+            FifoStep::Create { new } => {
+                let fifo = Fifo::options().create(true).create_new(new).open(&self.path)?;
+                let is_new = fifo.is_new();
+                self.fifo = Some(fifo);
+                return Ok(Outcome::IsNew(is_new));
+            }
+            FifoStep::Unlink => self.fifo().clone().into_owned().unlink()?,
+            FifoStep::Replace => {
+                // An error means that there was no name.
+                let _ = std::fs::remove_file(&self.path);
+                Fifo::options().create_new(true).open(&self.path)?;
+            }
+            FifoStep::OpenReader { lasting } => {
+                let fifo = self.fifo();
+                let reader = if lasting { fifo.open_lasting_reader()? } else { fifo.try_open_reader()? };
+                self.ends.readers.push(reader);
+            }
+            FifoStep::OpenWriter => {
+                let writer = self.fifo().try_open_writer()?;
+                self.ends.writers.push(writer);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn fifo(&self) -> &Fifo {
+        self.fifo.as_ref().expect("the model asks for one that there is")
     }
 }
