@@ -1,0 +1,60 @@
+//! Faults and kills: each system call of each operation is made to fail, and a process is killed at each of its calls.
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
+
+mod driver;
+#[path = "../support/mod.rs"]
+mod support;
+mod sysv;
+mod table;
+
+use driver::{Scenario, Tally, sweep};
+use ipc_safe::testing::{Forked, fork, in_ipc_namespace, in_process, isolated};
+
+type Parts = (Vec<u64>, Vec<String>);
+
+const AREAS: &[(&str, &[Scenario])] = &[("sysv", sysv::SCENARIOS)];
+
+/// Each scenario, each call that it makes, each number that the call can fail with: it works all the same or is a documented error,
+/// nobody panics, nothing hangs, nothing is left, and the next one works.
+#[test]
+fn every_call_of_every_operation_fails() {
+    in_process(|| {
+        println!("{}", isolated(|| {
+            let tally = areas();
+            support::figures("faults", [("injected", tally.injected)]);
+            println!("{} injected, {} survived", tally.injected, tally.survived);
+            assert!(tally.failures.is_empty(), "{} failures:\n{}", tally.failures.len(), tally.failures.join("\n"));
+        }));
+    });
+}
+
+/// Each area in a process of its own, two at a time.
+fn areas() -> Tally {
+    let mut waiting = AREAS.iter();
+    let mut running: Vec<(&str, Forked<Parts>)> = Vec::new();
+    let mut tally = Tally::default();
+    loop {
+        while running.len() < 2 && let Some((area, scenarios)) = waiting.next() {
+            running.push((area, start(area, scenarios)));
+        }
+        if running.is_empty() {
+            return tally;
+        }
+        let (area, child) = running.remove(0);
+        match child.wait() {
+            Ok(parts) => tally.add(Tally::from_parts(parts)),
+            Err(failure) => tally.failures.push(format!("{area}: {failure}")),
+        }
+    }
+}
+
+fn start(area: &'static str, scenarios: &'static [Scenario]) -> Forked<Parts> {
+    // SAFETY: this process runs nothing but this test; its other threads wait.
+    let child = unsafe {
+        fork(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            in_ipc_namespace(|| sweep(area, scenarios, folder.path()).to_parts()).expect("a namespace")
+        })
+    };
+    child.expect("a child")
+}
