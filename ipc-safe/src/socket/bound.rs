@@ -213,7 +213,12 @@ impl Place {
         for _ in 0..ATTEMPTS {
             let file = names::temporary().map_err(|number| fault_at("getrandom", errno(number), &self.address))?;
             match bind(socket, &self.address_of(&file)?) {
-                Ok(()) => return self.name(file),
+                Ok(()) => {
+                    return self.name(file.clone()).inspect_err(|_| {
+                        // Nobody else touches it. An error means that it is gone.
+                        let _ = self.unlink(&file);
+                    });
+                }
                 Err(number) if number.as_raw() == libc::EADDRINUSE => {}
                 Err(number) => return Err(fault_at("bind", number, &self.address)),
             }
@@ -223,8 +228,11 @@ impl Place {
 
     /// The name that the socket was bound to directly.
     pub(super) fn name_of_what_is_there(self: &Arc<Self>) -> Result<Name> {
-        let status = statat(&self.folder, &self.file, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|number| fault_at("stat", errno(number), &self.address))?;
+        let status = statat(&self.folder, &self.file, AtFlags::SYMLINK_NOFOLLOW).map_err(|number| {
+            // The kernel made it just now. An error means that it is gone.
+            let _ = self.unlink(&self.file);
+            fault_at("stat", errno(number), &self.address)
+        })?;
         // Nobody can ask which file the kernel made for the socket. One that belongs to another user is not it.
         let is_ours = status.st_uid == rustix::process::geteuid().as_raw();
         let mut name = self.name_of(self.file.clone(), names::identity(status));
