@@ -135,10 +135,13 @@ impl PosixObject {
     }
 
     /// Whether the name still means this object. Nothing is opened: that takes rights which the owner may lack, and may wait.
-    fn is_named(&self) -> bool {
+    fn is_named(&self) -> rustix::io::Result<bool> {
         let identity = |status: Stat| (status.st_dev, status.st_ino);
-        let now = statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW).map(identity);
-        now.is_ok() && now == fstat(self).map(identity)
+        match statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW).map(identity) {
+            Ok(now) => Ok(now == fstat(self).map(identity)?),
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(number) => Err(number),
+        }
     }
 }
 
@@ -176,10 +179,12 @@ impl OwnedPosixObject {
     /// As [`PosixObject::unlink`]; [`NotFound`](ErrorKind::NotFound) also when the name means another object by now.
     pub fn unlink(self) -> Result<()> {
         let object = self.keep();
-        if !object.is_named() {
-            return Err(fault("shm_unlink", Errno::NOENT, &object.name));
+        let failed = |errno| fault("shm_unlink", errno, &object.name);
+        match object.is_named() {
+            Ok(true) => raw::shm_unlink(&object.name).map_err(failed),
+            Ok(false) => Err(failed(Errno::NOENT)),
+            Err(number) => Err(failed(Errno::from_raw(number.raw_os_error()))),
         }
-        raw::shm_unlink(&object.name).map_err(|errno| fault("shm_unlink", errno, &object.name))
     }
 
     /// Gives the name up: it stays until somebody takes it away.
@@ -203,7 +208,7 @@ impl Drop for OwnedPosixObject {
     fn drop(&mut self) {
         if self.made_in.is_current() {
             // An error means that somebody else took the name away.
-            keeping_errno(|| self.object.is_named().then(|| raw::shm_unlink(&self.object.name)));
+            keeping_errno(|| (self.object.is_named() == Ok(true)).then(|| raw::shm_unlink(&self.object.name)));
         }
     }
 }
@@ -291,8 +296,8 @@ impl PosixOptions {
         // Without waiting: anybody may have put a FIFO there.
         let descriptor = raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0)
             .map_err(|errno| fault("shm_open", errno, name))?;
-        let kind = fstat(&descriptor).map(|status| FileType::from_raw_mode(status.st_mode));
-        if kind != Ok(FileType::RegularFile) {
+        let status = fstat(&descriptor).map_err(|number| fault("fstat", Errno::from_raw(number.raw_os_error()), name))?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(Error::invalid("shm_open", "what has this name is no shared memory object")
                 .without_errno()
                 .about(format!("{name:?}")));
