@@ -168,8 +168,33 @@ pub(crate) fn is_documented(call: SystemCall, number: i32, kind: ErrorKind) -> b
 
 /// What else a number means to the callers of some calls.
 fn special(call: &str, number: i32) -> &'static [ErrorKind] {
+    use ErrorKind as Kind;
     match (call, number) {
-        // FIRST RUN: to be filled
+        // More than may be locked.
+        ("mmap" | "mremap", EAGAIN) => &[Kind::OutOfMemory, Kind::LimitReached],
+        ("mlock" | "mlock2", EAGAIN) => &[Kind::OutOfMemory],
+        ("mmap", ENODEV) => &[Kind::Unsupported],
+        // A sandbox; a page of the object that cannot be had.
+        ("process_vm_readv" | "process_vm_writev", EPERM) => &[Kind::Unsupported],
+        ("process_vm_readv" | "process_vm_writev", EFAULT) => &[Kind::OutOfMemory, Kind::Truncated],
+        // What is still mapped cannot be sealed.
+        ("munmap", _) => &[Kind::Other],
+        // A FIFO that nobody reads.
+        ("openat", ENXIO) => &[Kind::WouldBlock],
+        // No process, no thread.
+        ("clone" | "clone3", EAGAIN) => &[Kind::LimitReached],
+        // Somebody else waited for the child.
+        ("waitid" | "wait4", ECHILD) | ("pidfd_open", ESRCH) => &[Kind::NotFound],
+        // Whether a path is stale cannot be told: then it is taken.
+        ("connect", _) => &[Kind::AlreadyExists],
+        // The user's signals are used up.
+        ("timer_create", EAGAIN) => &[Kind::LimitReached],
+        (_, ESRCH) => &[Kind::NotFound],
+        // A name that was left because nobody could tell what it means is in the way of the next one.
+        ("newfstatat" | "statx" | "unlinkat", _) => &[Kind::AlreadyExists],
+        // What follows an error that ended a connection.
+        ("sendto" | "sendmsg", EMSGSIZE | ENOBUFS) => &[Kind::Closed],
+        ("membarrier", _) => &[Kind::Unsupported],
         _ => &[],
     }
 }
