@@ -474,10 +474,6 @@ impl MessageQueue {
         match (errno, error.kind()) {
             (Errno::INVAL, ErrorKind::InvalidInput) => {
                 let limit = msg::limits().map_or(0, |(_, info)| info.msgmax);
-                // The queue is there, and so is a valid type: only the length is left. But for one that is within the limit.
-                if usize::try_from(limit).is_ok_and(|limit| len <= limit) {
-                    return error.about(format!("{len} bytes"));
-                }
                 error
                     .kind_of(ErrorKind::TooBig)
                     .about(format!("{len} bytes"))
