@@ -47,8 +47,8 @@ fn parent() -> Result<(), Box<dyn Error>> {
     let ending = Ending::prepare()?;
     let set = SemaphoreSet::private(&[0])?;
     let handle = *set;
-    // Whoever waits on the set gets an error then, and ends. An error here means that it is gone already.
-    ending.then(move || drop(handle.remove()));
+    // Whoever waits on the set gets an error then, and ends.
+    ending.then(move || handle.remove())?;
     let worked = SemaphoreEvent::new(set.semaphore(0));
     parent_first(worked)?;
     child_first(worked)

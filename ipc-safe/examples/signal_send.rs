@@ -20,13 +20,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[path = "common/helper.rs"]
+mod helper;
+
+use helper::Helper;
 use ipc_safe::error::Errno;
 use ipc_safe::process::{ChildStatus, Pid, getpid};
 use ipc_safe::signal::{self, Information, Origin, Signal, SignalSet};
 use rustix::process::{PidfdFlags, pidfd_open};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write, stdout};
-use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+use std::process::{ChildStdout, Command, ExitCode, Stdio};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -85,8 +89,8 @@ fn parent() -> Result<(), Box<dyn Error>> {
 }
 
 /// Starts this program again; what it prints is read here.
-fn start(arguments: &[&str]) -> Result<(Child, BufReader<ChildStdout>), Box<dyn Error>> {
-    let mut child = Command::new(std::env::current_exe()?).args(arguments).stdout(Stdio::piped()).spawn()?;
+fn start(arguments: &[&str]) -> Result<(Helper, BufReader<ChildStdout>), Box<dyn Error>> {
+    let mut child = Helper(Command::new(std::env::current_exe()?).args(arguments).stdout(Stdio::piped()).spawn()?);
     let output = child.stdout.take().ok_or("the child's output is a pipe")?;
     Ok((child, BufReader::new(output)))
 }
