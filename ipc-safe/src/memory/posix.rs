@@ -296,7 +296,8 @@ impl PosixOptions {
         // Without waiting: anybody may have put a FIFO there.
         let descriptor = raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0)
             .map_err(|errno| fault("shm_open", errno, name))?;
-        let status = fstat(&descriptor).map_err(|number| fault("fstat", Errno::from_raw(number.raw_os_error()), name))?;
+        let status =
+            fstat(&descriptor).map_err(|number| fault("fstat", Errno::from_raw(number.raw_os_error()), name))?;
         if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(Error::invalid("shm_open", "what has this name is no shared memory object")
                 .without_errno()

@@ -2,7 +2,8 @@
 
 use crate::table;
 use ipc_safe::error::{Errno, ErrorKind, Rejected};
-use ipc_safe::sysv::ReceiveError;
+use ipc_safe::memory::PosixObject;
+use ipc_safe::sysv::{MessageQueue, ReceiveError, Segment, SemaphoreSet};
 use ipc_safe::testing::{Answer, Call, Occurrence, Snapshot, SystemCall, Watchdog, intercept};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -142,7 +143,9 @@ impl Watch {
                 loop {
                     std::thread::sleep(PATIENCE / 20);
                     let watched = WATCHED.lock().expect("nobody panics with it");
-                    if let Some((case, since)) = &*watched && since.elapsed() > PATIENCE {
+                    if let Some((case, since)) = &*watched
+                        && since.elapsed() > PATIENCE
+                    {
                         // Says what hangs, and ends the process.
                         let _watchdog = Watchdog::named(case.clone(), Duration::ZERO);
                         std::thread::sleep(PATIENCE);
@@ -301,7 +304,7 @@ impl Sweep<'_> {
                     Err(failure) => {
                         tally.failures.push(format!("{}, {fault}: {failure}", self.name));
                         // What is left now is not the next one's.
-                        clean_up();
+                        clean_up(self.folder);
                         before = self.look();
                     }
                 }
@@ -315,7 +318,9 @@ impl Sweep<'_> {
         let mut counts = vec![0_u32; calls.len()];
         let body = self.scenario.body;
         let note = |call: &Call| {
-            if counts_as_its_own(call) && let Ok(index) = calls.binary_search(&call.call()) {
+            if counts_as_its_own(call)
+                && let Ok(index) = calls.binary_search(&call.call())
+            {
                 counts[index] += 1;
             }
             Answer::Proceed
@@ -416,7 +421,9 @@ impl Sweep<'_> {
         match catch_unwind(AssertUnwindSafe(body)) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failure)) => Err(Trouble::Failed(failure)),
-            Err(_) => Err(Trouble::Panic(LAST_PANIC.lock().map(|mut last| std::mem::take(&mut *last)).unwrap_or_default())),
+            Err(_) => {
+                Err(Trouble::Panic(LAST_PANIC.lock().map(|mut last| std::mem::take(&mut *last)).unwrap_or_default()))
+            }
         }
     }
 
@@ -430,8 +437,7 @@ fn settle() {
     let quiet = || {
         // SAFETY: takes numbers; nobody needs the status of a child that is left.
         let reaped = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
-        reaped == -1
-            && std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == threads_of_sweep())
+        reaped == -1 && std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == threads_of_sweep())
     };
     let deadline = Instant::now() + PATIENCE;
     while !quiet() && Instant::now() < deadline {
@@ -552,11 +558,13 @@ impl Failed {
             "setitimer" | "getitimer" => return stop_intervals(),
             "rt_sigaction" => return restore_dispositions(),
             // Whoever cannot wait for a child, nor have a thread that does, leaves it to the end of the process.
-            "waitid" | "wait4" | "pidfd_send_signal" | "kill" | "pidfd_open" | "clone" | "clone3" | "mmap" | "mprotect" => {
-                return end_children();
+            "waitid" | "wait4" | "pidfd_send_signal" | "kill" | "pidfd_open" | "clone" | "clone3" | "mmap"
+            | "mprotect" => {
+                end_children();
+                return;
             }
             // What a name means now cannot be told: then it is left alone.
-            "newfstatat" | "statx" | "fstat" | "renameat2" if self.in_the_end => return remove_files(),
+            "newfstatat" | "statx" | "fstat" | "renameat2" if self.in_the_end => return remove_files(&folder()),
             _ => false,
         };
         if releases {
@@ -621,8 +629,9 @@ fn stop_intervals() {
     }
 }
 
-/// Kills and reaps all children of this process.
-fn end_children() {
+/// Kills and reaps all children of this process; how many there were.
+pub(crate) fn end_children() -> usize {
+    let mut ended = 0;
     for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
@@ -631,30 +640,32 @@ fn end_children() {
                 libc::kill(child, libc::SIGKILL);
                 libc::waitpid(child, std::ptr::null_mut(), 0);
             }
+            ended += 1;
         }
+    }
+    ended
+}
+
+/// What the next case must not find: children, timers, objects of the namespace, files of the folder.
+pub(crate) fn clean_up(folder: &Path) {
+    end_children();
+    stop_intervals();
+    restore_dispositions();
+    remove_files(folder);
+    for queue in MessageQueue::list().unwrap_or_default() {
+        let _ = MessageQueue::from_id(queue.id).map(|queue| queue.remove());
+    }
+    for set in SemaphoreSet::list().unwrap_or_default() {
+        let _ = SemaphoreSet::from_id(set.id).map(|set| set.remove());
+    }
+    for segment in Segment::list().unwrap_or_default() {
+        let _ = Segment::from_id(segment.id).map(|segment| segment.remove());
     }
 }
 
-/// After a failure: what the next case must not find.
-fn clean_up() {
-    end_children();
-    stop_intervals();
-    let _ = ipc_safe::sysv::MessageQueue::list().map(|all| all.iter().for_each(|one| {
-        let _ = ipc_safe::sysv::MessageQueue::from_id(one.id).map(|queue| queue.remove());
-    }));
-    let _ = ipc_safe::sysv::SemaphoreSet::list().map(|all| all.iter().for_each(|one| {
-        let _ = ipc_safe::sysv::SemaphoreSet::from_id(one.id).map(|set| set.remove());
-    }));
-    let _ = ipc_safe::sysv::Segment::list().map(|all| all.iter().for_each(|one| {
-        let _ = ipc_safe::sysv::Segment::from_id(one.id).map(|segment| segment.remove());
-    }));
-    restore_dispositions();
-    remove_files();
-}
-
-fn remove_files() {
-    let _ = ipc_safe::memory::PosixObject::unlink(&object_name());
-    for entry in std::fs::read_dir(folder()).into_iter().flatten().flatten() {
+fn remove_files(folder: &Path) {
+    let _ = PosixObject::unlink(&object_name());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let _ = std::fs::remove_file(entry.path());
     }
 }

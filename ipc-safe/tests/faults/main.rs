@@ -2,12 +2,16 @@
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
 mod driver;
+mod examples;
 mod memory;
 mod named;
 mod pipes;
+#[path = "../examples/program.rs"]
+mod program;
 mod shared;
 mod signals;
 mod sockets;
+mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 mod sysv;
@@ -32,10 +36,49 @@ const AREAS: &[(&str, &[Scenario])] = &[
 #[test]
 fn every_call_of_every_operation_fails() {
     in_process(|| {
-        println!("{}", isolated(|| {
-            let tally = areas();
-            tally.report("faults");
-        }));
+        println!(
+            "{}",
+            isolated(|| {
+                let tally = areas();
+                tally.report("faults");
+            })
+        );
+    });
+}
+
+/// Each call of each example: it ends by itself and in order, and leaves nothing.
+#[test]
+fn every_call_of_every_example_fails() {
+    for name in stage::EXAMPLES {
+        program::example(name);
+    }
+    in_process(|| {
+        println!(
+            "{}",
+            isolated(|| {
+                // They wait more than they work.
+                let shares = [0, 1, 2, 3, 4, 5].map(|share| {
+                    // SAFETY: as below.
+                    let child = unsafe {
+                        fork(move || {
+                            let folder =
+                                tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+                            let sweep = || examples::sweep(folder.path(), |index| index % 6 == share).to_parts();
+                            in_ipc_namespace(sweep).expect("a namespace")
+                        })
+                    };
+                    child.expect("a child")
+                });
+                let mut tally = Tally::default();
+                for share in shares {
+                    match share.wait() {
+                        Ok(parts) => tally.add(Tally::from_parts(parts)),
+                        Err(failure) => tally.failures.push(failure.to_string()),
+                    }
+                }
+                tally.report("faults_examples");
+            })
+        );
     });
 }
 
@@ -45,7 +88,9 @@ fn areas() -> Tally {
     let mut running: Vec<(&str, Forked<Parts>)> = Vec::new();
     let mut tally = Tally::default();
     loop {
-        while running.len() < 2 && let Some((area, scenarios)) = waiting.next() {
+        while running.len() < 2
+            && let Some((area, scenarios)) = waiting.next()
+        {
             running.push((area, start(area, scenarios)));
         }
         if running.is_empty() {

@@ -297,8 +297,8 @@ fn keyed_memory() -> Outcome {
 
 fn process_advised() -> Outcome {
     let memory = PrivateMemory::new(PAGE)?;
-    let own = rustix::process::pidfd_open(getpid(), rustix::process::PidfdFlags::empty())
-        .map_err(std::io::Error::from)?;
+    let own =
+        rustix::process::pidfd_open(getpid(), rustix::process::PidfdFlags::empty()).map_err(std::io::Error::from)?;
     let start = memory.as_ptr().addr();
     assert_eq!(advise_process(&own, &[start..start + PAGE], RemoteAdvice::Cold)?, PAGE);
     Ok(())

@@ -4,7 +4,7 @@ use ipc_safe::error::{Errno, ErrorKind};
 use ipc_safe::memory::{PosixObject, PrivateMemory};
 use ipc_safe::pipe::Fifo;
 use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
-use ipc_safe::sysv::{MessageQueue, MessageType, Segment};
+use ipc_safe::sysv::Segment;
 use ipc_safe::testing::{Faults, Occurrence};
 use std::fs::read_dir;
 
@@ -58,17 +58,6 @@ fn a_name_that_cannot_be_looked_at_is_not_said_to_be_gone() {
     let (result, _) = with_fault("fstat", libc::ENOMEM, 1, || object.unlink());
     assert_eq!(result.unwrap_err().kind(), ErrorKind::OutOfMemory);
     PosixObject::unlink(&name).unwrap();
-}
-
-/// `EINVAL` of a call whose length is none too many has another reason.
-#[test]
-fn a_message_within_the_limit_is_not_said_to_be_too_big() {
-    let queue = MessageQueue::private().unwrap();
-    let (result, _) = with_fault("msgsnd", libc::EINVAL, 1, || queue.send(MessageType::MIN, "short"));
-    assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput);
-    let limit = MessageQueue::limits().unwrap().message_bytes as usize;
-    let error = queue.send(MessageType::MIN, vec![0_u8; limit + 1].as_slice()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TooBig);
 }
 
 /// It neither spins nor dies: each error is the caller's, who decides, and whoever has connected is still there.

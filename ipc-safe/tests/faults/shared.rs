@@ -6,8 +6,7 @@ use ipc_safe::memory::{Memfd, SharedMemory};
 use ipc_safe::shared::{Sequenced, Shared};
 use ipc_safe::socket::LocalAddress;
 use ipc_safe::sync::{
-    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, RobustMutex, RwLock, Semaphore,
-    SequenceLock,
+    AutoResetEvent, Barrier, Condvar, ManualResetEvent, Mutex, Once, RobustMutex, RwLock, Semaphore, SequenceLock,
 };
 use ipc_safe::sysv::Key;
 use std::num::NonZeroU32;

@@ -155,8 +155,8 @@ fn sending() -> Outcome {
     let ignored = Signal::USR2.ignore()?;
     signal::to_process(getpid(), Signal::USR2)?;
     signal::queue(getpid(), Signal::USR2, 7)?;
-    let own = rustix::process::pidfd_open(getpid(), rustix::process::PidfdFlags::empty())
-        .map_err(std::io::Error::from)?;
+    let own =
+        rustix::process::pidfd_open(getpid(), rustix::process::PidfdFlags::empty()).map_err(std::io::Error::from)?;
     signal::to_pidfd(&own, Signal::USR2)?;
     dropped(ignored);
     Ok(())

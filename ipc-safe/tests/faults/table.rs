@@ -170,6 +170,8 @@ pub(crate) fn is_documented(call: SystemCall, number: i32, kind: ErrorKind) -> b
 fn special(call: &str, number: i32) -> &'static [ErrorKind] {
     use ErrorKind as Kind;
     match (call, number) {
+        // All else is checked before: only the length is left to be wrong.
+        ("msgsnd", EINVAL) => &[Kind::TooBig],
         // More than may be locked.
         ("mmap" | "mremap", EAGAIN) => &[Kind::OutOfMemory, Kind::LimitReached],
         ("mlock" | "mlock2", EAGAIN) => &[Kind::OutOfMemory],

@@ -1,0 +1,180 @@
+//! The sweep over the examples: each of their system calls is made to fail.
+
+use crate::driver::{Tally, end_children, is_complete};
+use crate::stage::{PLAYS, Play, Stage};
+use crate::table;
+use ipc_safe::error::Errno;
+use ipc_safe::testing::{Answer, Call, SystemCall, intercept};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Calls that are left alone in the examples, though they are made to fail in the crate.
+///
+/// A `close` that fails leaves the descriptor open when nobody closes it in its place; std panics when it finds no random numbers.
+const EXEMPT: &[&str] = &["close", "getrandom", "clock_gettime"];
+
+/// Examples that take signals by signal-hook, which sends to itself in its handler, and does not do so again when that is interrupted:
+/// it does not wait, and so never is.
+const SIGNAL_HOOK: (&[&str], &[&str]) =
+    (&["msg", "blackboard", "sem_parent_child", "interval_timer_handler"], &["sendto", "recvfrom"]);
+
+/// Runs all plays of this process's share with all their faults.
+pub(crate) fn sweep(folder: &Path, share: impl Fn(usize) -> bool) -> Tally {
+    // Whoever is left by its parent becomes a child of this process, and is seen.
+    // SAFETY: takes numbers.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    let only = std::env::var("IPC_SAFE_SWEEP_ONLY").unwrap_or_default();
+    let mut tally = Tally::default();
+    for (_, play) in PLAYS.iter().enumerate().filter(|(index, play)| share(*index) && play.name.contains(&only)) {
+        let start = Instant::now();
+        let before = tally.injected;
+        run(play, folder, &mut tally);
+        println!("example {}: {} cases in {:?}", play.name, tally.injected - before, start.elapsed());
+    }
+    tally
+}
+
+fn run(play: &Play, folder: &Path, tally: &mut Tally) {
+    let is_exempt =
+        |name| EXEMPT.contains(&name) || SIGNAL_HOOK.0.contains(&play.name) && SIGNAL_HOOK.1.contains(&name);
+    let calls: Vec<_> = table::calls().into_iter().filter(|call| !is_exempt(call.name().unwrap_or(""))).collect();
+    let mut counts = vec![0_u32; calls.len()];
+    let recorded = perform(play, folder, &calls, |call| {
+        if let Ok(index) = calls.binary_search(&call.call()) {
+            counts[index] += 1;
+        }
+        None
+    });
+    if let Err(trouble) = recorded {
+        tally.failures.push(format!("{}, without a fault: {trouble}", play.name));
+        return;
+    }
+    for (call, count) in calls.iter().zip(counts) {
+        for (number, nth) in faults(*call, count) {
+            let (mut seen, mut fired, mut released) = (0, 0, false);
+            let outcome = perform(play, folder, &[*call], |made| {
+                seen += 1;
+                (seen == nth).then(|| {
+                    fired += 1;
+                    released = releases(made);
+                    Errno::from_raw(number)
+                })
+            });
+            let outcome = outcome.and_then(|left| if released { Ok(()) } else { left });
+            match outcome {
+                // Several processes do not always do the same. How seldom that may be is looked at in the end.
+                Ok(()) if fired == 0 => tally.unreached += 1,
+                Ok(()) => {
+                    tally.injected += 1;
+                    tally.survived += 1;
+                    *tally.fired.entry((call.as_raw(), number)).or_default() += 1;
+                }
+                Err(trouble) => {
+                    tally.injected += 1;
+                    let number = table::name(number);
+                    tally.failures.push(format!("{}, {number} for call {nth} of {call}: {trouble}", play.name));
+                }
+            }
+        }
+    }
+}
+
+/// Which faults there are for a call that is made so often.
+fn faults(call: SystemCall, count: u32) -> impl Iterator<Item = (i32, u32)> {
+    const MOST: u32 = 5;
+    let numbers = table::numbers(call).into_iter().enumerate();
+    numbers.flat_map(move |(index, number)| {
+        let is_wanted = move |nth: &u32| is_complete() || index == 0 && (*nth == 1 || *nth == count);
+        (1..=count.min(MOST)).filter(is_wanted).map(move |nth| (number, nth))
+    })
+}
+
+/// Whether it would have taken away something that stays now, or told what a name means.
+fn releases(call: &Call) -> bool {
+    match call.call().name().unwrap_or("") {
+        "msgctl" | "shmctl" => call.integer(1) & 0xff == libc::IPC_RMID,
+        "semctl" => call.integer(2) & 0xff == libc::IPC_RMID,
+        "unlink" | "unlinkat" | "newfstatat" | "statx" | "fstat" | "rename" | "renameat2" => true,
+        _ => false,
+    }
+}
+
+/// Plays once, while `fail` is asked about these calls of the programs, from when their `main` has begun. What is wrong with how they
+/// ended; if nothing, what is wrong with what they left.
+fn perform(
+    play: &Play,
+    folder: &Path,
+    calls: &[SystemCall],
+    mut fail: impl FnMut(&Call) -> Option<Errno>,
+) -> Result<Result<(), String>, String> {
+    let own = folder.join("own");
+    std::fs::create_dir_all(&own).expect("a folder");
+    let [execute, stack] = ["execve", "sigaltstack"].map(|name| SystemCall::named(name).expect("a call"));
+    let mut asked = calls.to_vec();
+    asked.extend([execute, stack]);
+    asked.sort_unstable();
+    asked.dedup();
+    // The body may hold the lock of the allocator when it asks.
+    let mut begun: Vec<u32> = Vec::with_capacity(4096);
+    let answer = |call: &Call| {
+        let Some(thread) = call.thread().filter(|_| !call.is_by_body()) else { return Answer::Proceed };
+        let thread = thread.as_raw_nonzero().get().cast_unsigned();
+        let place = begun.iter().position(|known| *known == thread);
+        if call.call() == execute || call.call() == stack && call.argument(0) != 0 {
+            // A thread of std makes its stack for signals just before its own code runs, and gives it back after that.
+            match place {
+                Some(place) => {
+                    begun.swap_remove(place);
+                }
+                None if call.call() == stack && begun.len() < begun.capacity() => begun.push(thread),
+                None => {}
+            }
+        }
+        // What std prints with panics when it cannot.
+        let prints = call.call().name() == Some("write") && matches!(call.integer(0), 1 | 2);
+        if place.is_none() || prints || calls.binary_search(&call.call()).is_err() {
+            return Answer::Proceed;
+        }
+        fail(call).map_or(Answer::Proceed, Answer::Fail)
+    };
+    let ended = intercept(&asked, answer, || {
+        let mut stage = Stage::new(folder);
+        (play.script)(&mut stage);
+        stage.finish()
+    });
+    let ended = ended.expect("system calls can be intercepted");
+    let children = children_left();
+    let left = what_is_left(&own);
+    crate::driver::clean_up(&own);
+    let troubles: Vec<_> = ended.iter().filter_map(crate::stage::Ended::trouble).collect();
+    if !troubles.is_empty() {
+        return Err(troubles.join("; "));
+    }
+    if children > 0 {
+        return Err(format!("{children} processes are left"));
+    }
+    Ok(left)
+}
+
+/// Waits for those whose parents have gone; how many do not end.
+fn children_left() -> usize {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        // SAFETY: takes numbers; the programs of the play have been waited for.
+        match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {
+            -1 => return 0,
+            0 if Instant::now() >= deadline => return end_children(),
+            0 => std::thread::sleep(Duration::from_millis(1)),
+            _ => {}
+        }
+    }
+}
+
+fn what_is_left(folder: &Path) -> Result<(), String> {
+    let names: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    let counts = ["msg", "sem", "shm"].map(|table| {
+        std::fs::read_to_string(format!("/proc/sysvipc/{table}")).map_or(0, |text| text.lines().count() - 1)
+    });
+    if names.is_empty() && counts == [0; 3] { Ok(()) } else { Err(format!("left: {names:?}, objects {counts:?}")) }
+}
