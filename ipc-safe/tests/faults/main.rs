@@ -3,6 +3,7 @@
 
 mod driver;
 mod examples;
+mod kills;
 mod memory;
 mod named;
 mod pipes;
@@ -16,6 +17,7 @@ mod stage;
 mod support;
 mod sysv;
 mod table;
+mod tracer;
 
 use driver::{Scenario, Tally, sweep};
 use ipc_safe::testing::{Forked, fork, in_ipc_namespace, in_process, isolated};
@@ -61,8 +63,7 @@ fn every_call_of_every_example_fails() {
                     // SAFETY: as below.
                     let child = unsafe {
                         fork(move || {
-                            let folder =
-                                tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+                            let folder = folder();
                             let sweep = || examples::sweep(folder.path(), |index| index % 6 == share).to_parts();
                             in_ipc_namespace(sweep).expect("a namespace")
                         })
@@ -80,6 +81,44 @@ fn every_call_of_every_example_fails() {
             })
         );
     });
+}
+
+/// Of two processes one is killed at each of its system calls, and the other recovers.
+#[test]
+fn the_others_go_on_wherever_one_is_killed() {
+    in_process(|| {
+        println!(
+            "{}",
+            isolated(|| {
+                let shares = [0, 1, 2].map(|share| {
+                    // SAFETY: as below.
+                    let child = unsafe {
+                        fork(move || {
+                            let folder = folder();
+                            in_ipc_namespace(|| kills::sweep(folder.path(), |index| index % 3 == share))
+                                .expect("a namespace")
+                        })
+                    };
+                    child.expect("a child")
+                });
+                let (mut tried, mut failures) = (0, Vec::new());
+                for share in shares {
+                    let (points, failed) = share.wait().unwrap_or_else(|failure| (0, vec![failure.to_string()]));
+                    tried += points;
+                    failures.extend(failed);
+                }
+                let survived = tried.saturating_sub(failures.len() as u64);
+                support::figures("kills", [("tried", tried), ("survived", survived)]);
+                println!("{tried} points, {survived} survived");
+                assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+            })
+        );
+    });
+}
+
+/// A folder for the files of a sweep: in memory where that is to be had, because there will be thousands.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
 /// Each area in a process of its own, two at a time.
@@ -108,8 +147,7 @@ fn start(area: &'static str, scenarios: &'static [Scenario]) -> Forked<Parts> {
     // SAFETY: this process runs nothing but this test; its other threads wait.
     let child = unsafe {
         fork(|| {
-            // In memory where that is to be had: the sweep makes thousands of files.
-            let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+            let folder = folder();
             in_ipc_namespace(|| sweep(area, scenarios, folder.path()).to_parts()).expect("a namespace")
         })
     };

@@ -179,8 +179,11 @@ fn special(call: &str, number: i32) -> &'static [ErrorKind] {
         // A sandbox; a page of the object that cannot be had.
         ("process_vm_readv" | "process_vm_writev", EPERM) => &[Kind::Unsupported],
         ("process_vm_readv" | "process_vm_writev", EFAULT) => &[Kind::OutOfMemory, Kind::Truncated],
-        // What is still mapped cannot be sealed.
-        ("munmap", _) => &[Kind::Other],
+        // What is still mapped cannot be sealed, and is in the way.
+        ("munmap", _) => &[Kind::Other, Kind::AlreadyExists],
+        // A wait with a limit ends by it; a timer that was left is not the guard's any more.
+        ("rt_sigtimedwait" | "semtimedop", EAGAIN) => &[Kind::TimedOut],
+        ("setitimer" | "getitimer", _) => &[Kind::Removed],
         // A FIFO that nobody reads.
         ("openat", ENXIO) => &[Kind::WouldBlock],
         // No process, no thread.
