@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Tells the program that it is the child.
 const CHILD: &str = "CHANNEL_PAIR_CHILD";
 
-/// How long an answer may take: a child that never got as far as its ends is not waited for.
+/// How long the other one may take: one that never got as far as its ends is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Ends = (Sender<SharedMemory>, Receiver<SharedMemory>);
@@ -77,9 +77,10 @@ fn ends_of_child() -> Result<Ends, Box<dyn Error>> {
     Ok((Channel::<_, Messages>::from_memfd(&back)?.sender()?, questions))
 }
 
-/// Turns each question round, in place, until nobody asks any more.
+/// Turns each question round, in place, until nobody asks any more. Whoever is killed is noticed; one that was killed before it took
+/// its seat asks nothing.
 fn answer((mut answers, mut questions): Ends) -> Result<(), Box<dyn Error>> {
-    while let Ok(question) = questions.peek() {
+    while let Ok(question) = questions.peek_timeout(PATIENCE) {
         let answer = answers.reserve(question.len())?;
         for offset in 0..question.len() {
             let byte: u8 = question.bytes().load(offset)?;

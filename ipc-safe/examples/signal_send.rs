@@ -31,6 +31,10 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write, stdout};
 use std::process::{ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+/// How long the child waits for a signal: its parent may have been killed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -125,18 +129,19 @@ fn child(parent: &str) -> Result<(), Box<dyn Error>> {
     let signals = guard.descriptor()?;
     say("ready")?;
     for _ in 0..4 {
-        say(&describe(&signals.read()?, parent))?;
+        say(&describe(&signals.read_timeout(PATIENCE)?, parent))?;
     }
     signal::raise(Signal::HUP)?;
     loop {
-        say(&describe(&signals.read()?, parent))?;
+        say(&describe(&signals.read_timeout(PATIENCE)?, parent))?;
     }
 }
 
-/// Prints a line at once, although nobody may look at it on a screen.
+/// Prints a line at once, although nobody may look at it on a screen, and the parent may be gone.
 fn say(line: &str) -> std::io::Result<()> {
-    println!("{line}");
-    stdout().flush()
+    let mut output = stdout();
+    writeln!(output, "{line}")?;
+    output.flush()
 }
 
 fn describe(information: &Information, parent: Option<Pid>) -> String {
