@@ -1,10 +1,11 @@
 //! The sweep over the examples: each of their system calls is made to fail.
 
 use crate::driver::{Tally, end_children, is_complete};
-use crate::stage::{PLAYS, Play, Stage};
+use crate::stage::{Ended, PLAYS, Play, Stage};
 use crate::table;
 use ipc_safe::error::Errno;
 use ipc_safe::testing::{Answer, Call, SystemCall, intercept};
+use rustix::process::{Signal, kill_process};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -107,6 +108,25 @@ fn perform(
     calls: &[SystemCall],
     mut fail: impl FnMut(&Call) -> Option<Errno>,
 ) -> Result<Result<(), String>, String> {
+    let (ended, children, left) =
+        play_once(play, folder, calls, |call| fail(call).map_or(Answer::Proceed, Answer::Fail));
+    let troubles: Vec<_> = ended.iter().filter_map(|ended| ended.trouble(false)).collect();
+    if !troubles.is_empty() {
+        return Err(troubles.join("; "));
+    }
+    if children > 0 {
+        return Err(format!("{children} processes are left"));
+    }
+    Ok(left)
+}
+
+/// How the programs ended, how many processes did not, and whether anything else is left; then all is taken away.
+fn play_once(
+    play: &Play,
+    folder: &Path,
+    calls: &[SystemCall],
+    mut decide: impl FnMut(&Call) -> Answer,
+) -> (Vec<Ended>, usize, Result<(), String>) {
     let own = folder.join("own");
     std::fs::create_dir_all(&own).expect("a folder");
     let [execute, stack] = ["execve", "sigaltstack"].map(|name| SystemCall::named(name).expect("a call"));
@@ -135,30 +155,93 @@ fn perform(
         if place.is_none() || prints || calls.binary_search(&call.call()).is_err() {
             return Answer::Proceed;
         }
-        fail(call).map_or(Answer::Proceed, Answer::Fail)
+        decide(call)
     };
     let ended = intercept(&asked, answer, || {
         let mut stage = Stage::new(folder);
         (play.script)(&mut stage);
-        stage.finish()
+        // Nobody is left when this ends, or there would be nobody to ask any more.
+        (stage.finish(), children_left())
     });
-    let ended = ended.expect("system calls can be intercepted");
-    let children = children_left();
+    let (ended, children) = ended.expect("system calls can be intercepted");
     let left = what_is_left(&own);
     crate::driver::clean_up(&own);
-    let troubles: Vec<_> = ended.iter().filter_map(crate::stage::Ended::trouble).collect();
-    if !troubles.is_empty() {
-        return Err(troubles.join("; "));
+    (ended, children, left)
+}
+
+/// The plays in which several processes have to do with each other.
+const PAIRS: &[&str] = &[
+    "blackboard",
+    "channel_pair",
+    "coprocess_add",
+    "fifo",
+    "mmap_anonymous",
+    "msg",
+    "pipe_parent_child",
+    "rpc",
+    "sem_parent_child",
+    "shared_producer_consumer",
+    "shm_record",
+    "signal_send",
+    "tcp",
+    "unix_echo",
+];
+
+/// Plays the pairs again and again, and kills one of the programs at each of its system calls: how many points there were, and what
+/// was wrong.
+pub(crate) fn kills(folder: &Path, share: &dyn Fn(usize) -> bool) -> (u64, Vec<String>) {
+    // SAFETY: takes numbers.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    let only = std::env::var("IPC_SAFE_SWEEP_ONLY").unwrap_or_default();
+    let calls = table::calls();
+    let (mut points, mut failures) = (0, Vec::new());
+    let pairs = PLAYS.iter().filter(|play| PAIRS.contains(&play.name)).enumerate();
+    for (_, play) in pairs.filter(|(index, play)| share(*index) && play.name.contains(&only)) {
+        let (start, before) = (Instant::now(), points);
+        let mut count = 0;
+        let _ = play_once(play, folder, &calls, |_| {
+            count += 1;
+            Answer::Proceed
+        });
+        // One of them copies by thousands of calls: there, every so manieth. In an ordinary run, a few all over it.
+        let step = if is_complete() { count.div_ceil(200) } else { (count / 3_u32).max(1) };
+        for nth in (1..=count).step_by(step as usize) {
+            let (mut seen, mut killed) = (0, false);
+            let (ended, children, _) = play_once(play, folder, &calls, |call| {
+                seen += 1;
+                if seen == nth
+                    && let Some(thread) = call.thread()
+                {
+                    // The program: a thread of it is named, and the signal is for all.
+                    killed = kill_process(thread, Signal::KILL).is_ok();
+                }
+                Answer::Proceed
+            });
+            if !killed {
+                continue;
+            }
+            points += 1;
+            let mut troubles: Vec<_> = ended.iter().filter_map(|ended| ended.trouble(true)).collect();
+            if children > 0 {
+                troubles.push(format!("{children} processes are left"));
+            }
+            // What it left is gone by now, as after a cleanup by hand: the next one works.
+            if let Err(trouble) = perform(play, folder, &[], |_| None) {
+                troubles.push(format!("the next one: {trouble}"));
+            }
+            if !troubles.is_empty() {
+                failures.push(format!("{}, killed at call {nth} of {count}: {}", play.name, troubles.join("; ")));
+            }
+        }
+        println!("kills, example {}: {} points of {count} in {:?}", play.name, points - before, start.elapsed());
     }
-    if children > 0 {
-        return Err(format!("{children} processes are left"));
-    }
-    Ok(left)
+    (points, failures)
 }
 
 /// Waits for those whose parents have gone; how many do not end.
 fn children_left() -> usize {
-    let deadline = Instant::now() + Duration::from_secs(2);
+    // Longer than any of them waits for somebody who was killed.
+    let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         // SAFETY: takes numbers; the programs of the play have been waited for.
         match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {

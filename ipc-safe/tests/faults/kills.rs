@@ -66,7 +66,7 @@ const KEY: Key = Key::new(0x1c11);
 const ONE: MessageType = MessageType::MIN;
 
 /// How many points there were, in how many all was well, and what was wrong in the others.
-pub(crate) fn sweep(folder: &Path, share: impl Fn(usize) -> bool) -> (u64, Vec<String>) {
+pub(crate) fn sweep(folder: &Path, share: &dyn Fn(usize) -> bool) -> (u64, Vec<String>) {
     prepare(folder);
     // SAFETY: takes numbers. Whoever is left by a victim becomes a child of this process, and is seen.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };

@@ -21,6 +21,7 @@ mod tracer;
 
 use driver::{Scenario, Tally, sweep};
 use ipc_safe::testing::{Forked, fork, in_ipc_namespace, in_process, isolated};
+use std::path::Path;
 
 type Parts = (Vec<u64>, Vec<String>);
 
@@ -51,16 +52,14 @@ fn every_call_of_every_operation_fails() {
 /// Each call of each example: it ends by itself and in order, and leaves nothing.
 #[test]
 fn every_call_of_every_example_fails() {
-    for name in stage::EXAMPLES {
-        program::example(name);
-    }
+    build_examples();
     in_process(|| {
         println!(
             "{}",
             isolated(|| {
                 // They wait more than they work.
                 let shares = [0, 1, 2, 3, 4, 5].map(|share| {
-                    // SAFETY: as below.
+                    // SAFETY: as in `start`.
                     let child = unsafe {
                         fork(move || {
                             let folder = folder();
@@ -86,34 +85,47 @@ fn every_call_of_every_example_fails() {
 /// Of two processes one is killed at each of its system calls, and the other recovers.
 #[test]
 fn the_others_go_on_wherever_one_is_killed() {
-    in_process(|| {
-        println!(
-            "{}",
-            isolated(|| {
-                let shares = [0, 1, 2].map(|share| {
-                    // SAFETY: as below.
-                    let child = unsafe {
-                        fork(move || {
-                            let folder = folder();
-                            in_ipc_namespace(|| kills::sweep(folder.path(), |index| index % 3 == share))
-                                .expect("a namespace")
-                        })
-                    };
-                    child.expect("a child")
-                });
-                let (mut tried, mut failures) = (0, Vec::new());
-                for share in shares {
-                    let (points, failed) = share.wait().unwrap_or_else(|failure| (0, vec![failure.to_string()]));
-                    tried += points;
-                    failures.extend(failed);
-                }
-                let survived = tried.saturating_sub(failures.len() as u64);
-                support::figures("kills", [("tried", tried), ("survived", survived)]);
-                println!("{tried} points, {survived} survived");
-                assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    in_process(|| println!("{}", isolated(|| killing("kills", kills::sweep))));
+}
+
+/// The same with the examples that are several processes.
+#[test]
+fn the_other_examples_end_wherever_one_is_killed() {
+    build_examples();
+    in_process(|| println!("{}", isolated(|| killing("kills_examples", examples::kills))));
+}
+
+/// Before anything is forked or isolated.
+fn build_examples() {
+    for name in stage::EXAMPLES {
+        program::example(name);
+    }
+}
+
+/// A kill sweep's share: how many points, and what was wrong.
+type Killing = fn(&Path, &dyn Fn(usize) -> bool) -> (u64, Vec<String>);
+
+fn killing(name: &str, sweep: Killing) {
+    let shares = [0, 1, 2, 3].map(|share| {
+        // SAFETY: as in `start`.
+        let child = unsafe {
+            fork(move || {
+                let folder = folder();
+                in_ipc_namespace(|| sweep(folder.path(), &|index| index % 4 == share)).expect("a namespace")
             })
-        );
+        };
+        child.expect("a child")
     });
+    let (mut tried, mut failures) = (0, Vec::new());
+    for share in shares {
+        let (points, failed) = share.wait().unwrap_or_else(|failure| (0, vec![failure.to_string()]));
+        tried += points;
+        failures.extend(failed);
+    }
+    let survived = tried.saturating_sub(failures.len() as u64);
+    support::figures(name, [("tried", tried), ("survived", survived)]);
+    println!("{tried} points, {survived} survived");
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
 /// A folder for the files of a sweep: in memory where that is to be had, because there will be thousands.

@@ -144,8 +144,8 @@ impl Stage {
 }
 
 impl Ended {
-    /// What is wrong with it: an example ends by itself, with 0, or with 1 or 2 and an error in words.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    /// What is wrong with it: an example ends by itself, with 0, or with 1 or 2 and an error in words. Or it was killed.
+    pub(crate) fn trouble(&self, may_be_killed: bool) -> Option<String> {
         let Self { name, status, errors } = self;
         let Some(status) = status else { return Some(format!("{name} does not end: {errors}")) };
         if errors.contains("panicked at") {
@@ -155,6 +155,7 @@ impl Ended {
             Some(0) => None,
             Some(1 | 2) if !errors.trim().is_empty() => None,
             Some(1 | 2) => Some(format!("{name} failed without a word")),
+            None if may_be_killed && status.signal() == Some(libc::SIGKILL) => None,
             _ => Some(format!("{name} ended with {status}, signal {:?}: {errors}", status.signal())),
         }
     }
