@@ -198,7 +198,7 @@ pub(crate) fn kills(folder: &Path, share: &dyn Fn(usize) -> bool) -> (u64, Vec<S
     let pairs = PLAYS.iter().filter(|play| PAIRS.contains(&play.name)).enumerate();
     for (_, play) in pairs.filter(|(index, play)| share(*index) && play.name.contains(&only)) {
         let (start, before) = (Instant::now(), points);
-        let mut count = 0;
+        let mut count = 0_u32;
         let _ = play_once(play, folder, &calls, |_| {
             count += 1;
             Answer::Proceed

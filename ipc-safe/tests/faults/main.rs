@@ -1,9 +1,23 @@
 //! Faults and kills: each system call of each operation is made to fail, and a process is killed at each of its calls.
+//!
+//! | what | where |
+//! |---|---|
+//! | scenarios, an area a file: uses of the crate that a fault may end at any call | `sysv`, `memory`, `signals`, `pipes`, `sockets`, `shared` |
+//! | runs them with each fault, and looks at what comes of it | `driver` |
+//! | which call fails with which number, and what kind of error that may be | `table` |
+//! | the rows of the matrix of faults, and who covers them | `matrix` |
+//! | faults with a test of their own | `named` |
+//! | the examples as programs, and their sweep | `stage`, `examples` |
+//! | scenes of two processes of which one is killed | `kills`, `tracer` |
+//!
+//! In the environment: `IPC_SAFE_SWEEP=all` for every occurrence of every call, and not only the first, second and last;
+//! `IPC_SAFE_SWEEP_ONLY=pipes::fifo` for the scenarios, examples and scenes with that in their names.
 #![allow(clippy::multiple_unsafe_ops_per_block, reason = "test code: the few blocks are explained as a whole")]
 
 mod driver;
 mod examples;
 mod kills;
+mod matrix;
 mod memory;
 mod named;
 mod pipes;
@@ -44,6 +58,9 @@ fn every_call_of_every_operation_fails() {
             isolated(|| {
                 let tally = areas();
                 tally.report("faults");
+                if std::env::var_os("IPC_SAFE_SWEEP_ONLY").is_none() {
+                    matrix::check(&tally);
+                }
             })
         );
     });
