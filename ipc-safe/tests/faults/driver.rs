@@ -407,7 +407,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         failed.make_up_for();
-        let difference = before.lasting_changes(Duration::from_millis(300)).map_err(|error| error.to_string())?;
+        let difference = before.lasting_changes(Duration::from_secs(2)).map_err(|error| error.to_string())?;
         match (difference.is_empty(), object.exists()) {
             (true, false) => Ok(()),
             (false, _) => Err(format!("left:\n{difference}")),

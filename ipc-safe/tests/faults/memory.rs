@@ -300,6 +300,6 @@ fn process_advised() -> Outcome {
     let own =
         rustix::process::pidfd_open(getpid(), rustix::process::PidfdFlags::empty()).map_err(std::io::Error::from)?;
     let start = memory.as_ptr().addr();
-    assert_eq!(advise_process(&own, &[start..start + PAGE], RemoteAdvice::Cold)?, PAGE);
+    assert_eq!(advise_process(&own, std::slice::from_ref(&(start..start + PAGE)), RemoteAdvice::Cold)?, PAGE);
     Ok(())
 }

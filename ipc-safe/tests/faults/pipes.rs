@@ -100,8 +100,8 @@ fn whole_messages() -> Outcome {
     writer.write_atomic(b"01")?;
     writer.try_write_atomic(b"23")?;
     writer.write_atomic_timeout(b"45", LONG)?;
-    or_timed_out(writer.write_atomic_timeout(&[0; 4096], SHORT))?;
-    or_would_block(writer.try_write_atomic(&[0; 4096]))?;
+    or_timed_out(writer.write_atomic_timeout([0; 4096], SHORT))?;
+    or_would_block(writer.try_write_atomic([0; 4096]))?;
     drop(writer);
     assert_eq!(content(reader)?, b"012345");
     Ok(())

@@ -169,15 +169,14 @@ fn accept() -> Outcome {
     let address = address()?;
     let listener = SeqPacketListener::bind(&address)?;
     let clients = (0..3).map(|_| LocalSeqPacket::connect(&address)).collect::<Result<Vec<_>, _>>()?;
-    let mut accepted = 0;
     // Whoever has connected is still there after an error.
-    for accept in [SeqPacketListener::accept, SeqPacketListener::try_accept, |listener: &SeqPacketListener| {
+    let ways = [SeqPacketListener::accept, SeqPacketListener::try_accept, |listener: &SeqPacketListener| {
         listener.accept_timeout(LONG)
-    }] {
+    }];
+    for (accept, client) in ways.into_iter().zip(&clients) {
         let peer = accept(&listener)?;
         peer.send(&b"hello"[..])?;
-        assert_eq!(clients[accepted].receive(&mut [0; 5])?, 5);
-        accepted += 1;
+        assert_eq!(client.receive(&mut [0; 5])?, 5);
     }
     Ok(())
 }
