@@ -20,7 +20,7 @@ pub(crate) fn identity_at(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Identi
 /// A name that nobody expects.
 pub(crate) fn temporary() -> Result<OsString> {
     let mut random = [0; 8];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    rustix::io::retry_on_intr(|| rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()))?;
     Ok(format!(".{:016x}", u64::from_ne_bytes(random)).into())
 }
 

@@ -7,8 +7,10 @@ use super::options::MapOptions;
 use super::raw;
 use crate::error::{Errno, Error, ErrorKind, Result, keeping_errno};
 use crate::process::Generation;
+use crate::wait::{Wait, uninterrupted};
 use core::fmt;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, linkat, openat, statat};
+use rustix::io::retry_on_intr;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -294,8 +296,8 @@ impl PosixOptions {
     fn find(self, name: &CString) -> Result<PosixObject> {
         let access = if self.read_only { libc::O_RDONLY } else { libc::O_RDWR };
         // Without waiting: anybody may have put a FIFO there.
-        let descriptor = raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0)
-            .map_err(|errno| fault("shm_open", errno, name))?;
+        let open = || raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0);
+        let descriptor = uninterrupted(Wait::Forever, open).map_err(|errno| fault("shm_open", errno, name))?;
         let status =
             fstat(&descriptor).map_err(|number| fault("fstat", Errno::from_raw(number.raw_os_error()), name))?;
         if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
@@ -312,7 +314,7 @@ impl PosixOptions {
         let fault = |call, number: rustix::io::Errno| fault(call, Errno::from_raw(number.raw_os_error()), name);
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(self.mode);
-        let descriptor = openat(CWD, FOLDER, flags, mode).map_err(|number| fault("open", number))?;
+        let descriptor = retry_on_intr(|| openat(CWD, FOLDER, flags, mode)).map_err(|number| fault("open", number))?;
         set_size(descriptor.as_fd(), size)?;
         let unnamed = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
         linkat(CWD, unnamed, CWD, path(name), AtFlags::SYMLINK_FOLLOW).map_err(|number| fault("link", number))?;

@@ -10,6 +10,7 @@ use crate::process::Generation;
 use core::fmt;
 use core::ops::Deref;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, openat, renameat_with, statat, unlinkat};
+use rustix::io::retry_on_intr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -202,8 +203,14 @@ impl Place {
             _ => Path::new("."),
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = openat(CWD, parent, flags, Mode::empty()).map_err(|number| {
-            fault_at("open", errno(number), address).because("the folder of the path is not there")
+        let folder = retry_on_intr(|| openat(CWD, parent, flags, Mode::empty())).map_err(|number| {
+            let error = fault_at("open", errno(number), address);
+            match number {
+                rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {
+                    error.because("the folder of the path is not there")
+                }
+                _ => error,
+            }
         })?;
         Ok(Arc::new(Self { folder, file: file.to_owned(), address: *address }))
     }

@@ -392,7 +392,7 @@ impl SemaphoreSet {
         let added = match &additions[..] {
             _ if values.len() > MOST_OPERABLE => Err(Errno::TOOBIG),
             [] => return self.touch(),
-            _ => sem::operate(self.id, &additions),
+            _ => self.operate_at_once(&additions),
         };
         match added {
             Err(Errno::TOOBIG) => {
@@ -409,20 +409,25 @@ impl SemaphoreSet {
     /// found already.
     fn touch(self) -> Raw<()> {
         let first = |sem_op| sembuf { sem_num: 0, sem_op, sem_flg: IPC_NOWAIT as i16 };
-        match sem::operate(self.id, &[first(0)]) {
+        match self.operate_at_once(&[first(0)]) {
             Err(Errno::AGAIN) => {} // it is not zero
             other => return other,
         }
         loop {
-            match sem::operate(self.id, &[first(1), first(-1)]) {
+            match self.operate_at_once(&[first(1), first(-1)]) {
                 Err(Errno::RANGE) => {} // it is at its highest
                 other => return other,
             }
-            match sem::operate(self.id, &[first(-1), first(1)]) {
+            match self.operate_at_once(&[first(-1), first(1)]) {
                 Err(Errno::AGAIN) => {} // and now it is zero
                 other => return other,
             }
         }
+    }
+
+    /// Operations that do not wait. No signal interrupts them; a sandbox may say so.
+    fn operate_at_once(self, operations: &[sembuf]) -> Raw<()> {
+        uninterrupted(Wait::No, || sem::operate(self.id, operations))
     }
 }
 
