@@ -383,7 +383,7 @@ impl Sweep<'_> {
         let outcome = self.attempt(|| intercept(&[fault.call], answer, body).expect("system calls can be intercepted"));
         match &outcome {
             Err(Trouble::Panic(message)) => return Err(format!("panic {message}")),
-            Err(Trouble::Failed(failure)) if fired > 0 && !is_allowed(fault, failure) => {
+            Err(Trouble::Failed(failure)) if fired > 0 && !is_allowed(self.name, fault, failure) => {
                 return Err(format!("not documented: {failure}"));
             }
             Err(Trouble::Failed(failure)) if fired == 0 => return Err(format!("failed, and nothing fired: {failure}")),
@@ -474,9 +474,9 @@ impl fmt::Display for Trouble {
     }
 }
 
-fn is_allowed(fault: Fault, failure: &Failure) -> bool {
+fn is_allowed(scenario: &str, fault: Fault, failure: &Failure) -> bool {
     match failure.kind() {
-        Some(kind) => table::is_documented(fault.call, fault.number, kind),
+        Some(kind) => table::is_documented(scenario, fault.call, fault.number, kind),
         None => failure.number().is_none_or(|number| number == fault.number),
     }
 }

@@ -1,10 +1,11 @@
 //! Faults that the sweep found something wrong with, and rows of the matrix that deserve more than the sweep looks at.
 
 use ipc_safe::error::{Errno, ErrorKind};
-use ipc_safe::memory::{PosixObject, PrivateMemory};
+use ipc_safe::memory::{Memfd, PosixObject, PrivateMemory};
 use ipc_safe::pipe::Fifo;
+use ipc_safe::process::{Children, getpid};
 use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
-use ipc_safe::sysv::Segment;
+use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
 use ipc_safe::testing::{Faults, Occurrence};
 use std::fs::read_dir;
 
@@ -119,4 +120,24 @@ fn a_mapping_that_cannot_grow_stays_as_it_is() {
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     assert_eq!((memory.len(), memory.iter().all(|byte| *byte == 7)), (4096, true));
     assert_eq!(memory.resize(8192).unwrap().len(), 8192);
+}
+
+/// Calls that no signal interrupts, as far as the man pages go: where a sandbox says that one did, they are made again like the others.
+#[test]
+fn a_call_that_does_not_wait_is_made_again_when_it_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = LocalAddress::path(folder.path().join("socket")).unwrap();
+    let twice = |call, body: &(dyn Fn() + Sync)| {
+        let ((), seen) = with_fault(call, libc::EINTR, 1, body);
+        assert!(seen >= 2, "{call}");
+    };
+    twice("getrandom", &|| drop(Key::random().unwrap()));
+    twice("getrandom", &|| drop(SeqPacketListener::bind(&address).unwrap()));
+    twice("open", &|| drop(SeqPacketListener::bind(&address).unwrap()));
+    twice("open", &|| drop(Fifo::options().create_new(true).open(folder.path().join("fifo")).unwrap().into_owned()));
+    twice("ftruncate", &|| drop(Memfd::options().create(100).unwrap()));
+    twice("semop", &|| drop(SemaphoreSet::private(&[1]).unwrap()));
+    twice("waitpid", &|| assert_eq!(Children::pid(getpid()).try_wait().unwrap_err().kind(), ErrorKind::NotFound));
+    let name = format!("/ipc-safe-named-interruption-{}", std::process::id());
+    twice("open", &|| drop(PosixObject::options().create_new(true).open(&name, 10).unwrap().into_owned()));
 }

@@ -160,9 +160,28 @@ fn usual(number: i32) -> ErrorKind {
     }
 }
 
-/// Whether a public operation may answer with this kind when a call of it failed with this number.
-pub(crate) fn is_documented(call: SystemCall, number: i32, kind: ErrorKind) -> bool {
+/// The scenarios in which a call is interrupted that is to be, and where in them; what std opens for us is, too, but never is.
+const INTERRUPTIBLE: &[(&str, &[&str])] = &[
+    ("sysv::queue_messages", &["msgrcv"]),
+    ("sysv::queue_waits", &["msgsnd"]),
+    ("sysv::set_waits", &["semtimedop"]),
+    ("sysv::semaphore_guards", &["semtimedop"]),
+    ("memory::posix_object", &["openat"]),
+    ("memory::process_advised", &["process_madvise"]),
+    ("signals::waits", &["rt_sigtimedwait"]),
+    ("pipes::reads", &["read"]),
+    ("pipes::writes", &["write"]),
+    ("sockets::bytes", &["sendto", "sendmsg", "recvfrom", "recvmsg"]),
+    ("sockets::connect", &["connect"]),
+];
+
+/// Whether a public operation of a scenario may answer with this kind when a call of it failed with this number.
+pub(crate) fn is_documented(scenario: &str, call: SystemCall, number: i32, kind: ErrorKind) -> bool {
     let name = call.name().unwrap_or("");
+    // All else is done again, with the time that remains.
+    if kind == ErrorKind::Interrupted {
+        return INTERRUPTIBLE.iter().any(|(where_it_is, calls)| *where_it_is == scenario && calls.contains(&name));
+    }
     kind == usual(number) || special(name, number).contains(&kind)
 }
 
