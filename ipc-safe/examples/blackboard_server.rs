@@ -43,11 +43,11 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let set = SemaphoreSet::options().create_new(true).open(key, &VALUES)?.into_owned();
     let queue = MessageQueue::options().create_new(true).open(key)?.into_owned();
     let (queue_handle, set_handle) = (*queue, *set);
-    // Whatever `serve` waits for ends with the object, and then `serve` does. An error means that it is gone already.
+    // Whatever `serve` waits for ends with the object, and then `serve` does.
     ending.then(move || {
-        let _ = queue_handle.remove();
-        let _ = set_handle.remove();
-    });
+        let (queue, set) = (queue_handle.remove(), set_handle.remove());
+        queue.and(set)
+    })?;
 
     let board = segment.attach()?;
     let guard = SemaphoreMutex::new(set.semaphore(GUARD));

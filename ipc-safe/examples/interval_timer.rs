@@ -65,11 +65,11 @@ fn default_action(schedule: Schedule) -> Result<(), Box<dyn Error>> {
 fn handler(schedule: Schedule) -> Result<(), Box<dyn Error>> {
     // Before the timer is set: the default action ends the process.
     let mut signals = Signals::new([SIGALRM])?;
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         for (number, _) in (1..).zip(signals.forever()) {
             println!("tick {number}");
         }
-    });
+    })?;
     let timer = IntervalTimer::start(IntervalClock::Real, schedule)?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;

@@ -50,8 +50,8 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let key = messages::key(messages::path())?;
     let queue = MessageQueue::options().create_new(true).open(key)?.into_owned();
     let handle = *queue;
-    // The wait for requests ends with the queue. An error means that it is gone already.
-    ending.then(move || drop(handle.remove()));
+    // The wait for requests ends with the queue.
+    ending.then(move || handle.remove())?;
 
     let server = std::process::id();
     println!("server {server}: queue {} with key {key} is ready", queue.id());

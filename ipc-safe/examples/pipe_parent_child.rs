@@ -58,6 +58,7 @@ fn parent(message: &str) -> Result<(), Box<dyn Error>> {
 fn child() -> Result<(), Box<dyn Error>> {
     let mut message = String::new();
     std::io::stdin().read_to_string(&mut message)?;
-    println!("child: read {} bytes to the end of the stream: {message:?}", message.len());
+    // `println!` would panic when the parent was killed meanwhile.
+    writeln!(std::io::stdout(), "child: read {} bytes to the end of the stream: {message:?}", message.len())?;
     Ok(())
 }

@@ -22,7 +22,7 @@ use ending::Ending;
 use ipc_safe::sysv::{SemaphoreEvent, SemaphoreSet};
 use std::error::Error;
 use std::process::{Child, Command, ExitCode};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a child may take; one that dies before it signals must not hang its parent.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,8 +47,8 @@ fn parent() -> Result<(), Box<dyn Error>> {
     let ending = Ending::prepare()?;
     let set = SemaphoreSet::private(&[0])?;
     let handle = *set;
-    // Whoever waits on the set gets an error then, and ends. An error here means that it is gone already.
-    ending.then(move || drop(handle.remove()));
+    // Whoever waits on the set gets an error then, and ends.
+    ending.then(move || handle.remove())?;
     let worked = SemaphoreEvent::new(set.semaphore(0));
     parent_first(worked)?;
     child_first(worked)
@@ -84,7 +84,11 @@ fn finish(mut child: Child) -> Result<(), Box<dyn Error>> {
 
 fn child(order: &str, set: &str) -> Result<(), Box<dyn Error>> {
     let worked = SemaphoreEvent::new(SemaphoreSet::from_id(set.parse()?)?.semaphore(0));
+    let begun = Instant::now();
     while order == "parent first" && worked.semaphore().waiters()? == 0 {
+        if begun.elapsed() > PATIENCE {
+            return Err("the parent does not wait".into()); // it may have been killed
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
     println!("{order}: the child has worked");

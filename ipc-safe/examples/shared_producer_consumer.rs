@@ -12,19 +12,25 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[path = "common/helper.rs"]
+mod helper;
+
+use helper::Helper;
 use ipc_safe::shared::Shared;
 use ipc_safe::signal::{Signal, raise};
 use ipc_safe::sync::{Condvar, Locked, RobustMutex, RobustMutexGuard};
 use ipc_safe::sysv::{Attachment, Segment};
 use std::error::Error;
-use std::process::{Child, Command, ExitCode};
+use std::process::{Command, ExitCode};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PRODUCERS: u64 = 3;
 const ITEMS: u64 = 1000;
 const ROOM: u32 = 8;
+/// How long nothing may happen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 ipc_safe::shm_safe! {
     /// What the processes share. Zero bytes are an empty buffer that nobody uses.
@@ -65,14 +71,14 @@ impl Ring {
 }
 
 impl Buffer {
-    fn put(&self, item: u64) -> ipc_safe::Result<()> {
+    fn put(&self, item: u64) -> Result<(), Box<dyn Error>> {
         let ring = self.when(&self.not_full, |ring| ring.len.load(Relaxed) < ROOM)?;
         ring.put(item);
         self.not_empty.notify_one();
         Ok(())
     }
 
-    fn take(&self) -> ipc_safe::Result<u64> {
+    fn take(&self) -> Result<u64, Box<dyn Error>> {
         let ring = self.when(&self.not_empty, |ring| ring.len.load(Relaxed) > 0)?;
         let item = ring.take();
         self.not_full.notify_one();
@@ -80,11 +86,19 @@ impl Buffer {
     }
 
     /// The lock, when `ready`.
-    fn when(&self, changed: &Condvar, ready: impl Fn(&Ring) -> bool) -> ipc_safe::Result<RobustMutexGuard<'_, Ring>> {
+    fn when(
+        &self,
+        changed: &Condvar,
+        ready: impl Fn(&Ring) -> bool,
+    ) -> Result<RobustMutexGuard<'_, Ring>, Box<dyn Error>> {
         /// Who dies between a change and its notification has told nobody: so the waiter looks again now and then.
         const LOOK: Duration = Duration::from_millis(100);
+        let begun = Instant::now();
         let mut ring = look_after(self.ring.lock()?);
         while !ready(&ring) {
+            if begun.elapsed() > PATIENCE {
+                return Err("the others do nothing any more".into());
+            }
             let locked = changed.wait_timeout(ring, LOOK).unwrap_or_else(|late| late.into_inner());
             ring = look_after(locked?);
         }
@@ -120,8 +134,9 @@ fn main() -> ExitCode {
 fn consume() -> Result<(), Box<dyn Error>> {
     let segment = Segment::private(4096)?; // removed at the end
     let buffer = attach(*segment)?;
-    let start =
-        |words: &[&str]| -> std::io::Result<Child> { Command::new(std::env::current_exe()?).args(words).spawn() };
+    let start = |words: &[&str]| -> std::io::Result<_> {
+        Command::new(std::env::current_exe()?).args(words).spawn().map(Helper)
+    };
     let id = segment.id().to_string();
     let mut dying = start(&["die", &id])?;
     let mut producers = Vec::new();

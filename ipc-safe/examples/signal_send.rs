@@ -20,13 +20,21 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[path = "common/helper.rs"]
+mod helper;
+
+use helper::Helper;
 use ipc_safe::error::Errno;
 use ipc_safe::process::{ChildStatus, Pid, getpid};
 use ipc_safe::signal::{self, Information, Origin, Signal, SignalSet};
 use rustix::process::{PidfdFlags, pidfd_open};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write, stdout};
-use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+use std::process::{ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+/// How long the child waits for a signal: its parent may have been killed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -85,8 +93,8 @@ fn parent() -> Result<(), Box<dyn Error>> {
 }
 
 /// Starts this program again; what it prints is read here.
-fn start(arguments: &[&str]) -> Result<(Child, BufReader<ChildStdout>), Box<dyn Error>> {
-    let mut child = Command::new(std::env::current_exe()?).args(arguments).stdout(Stdio::piped()).spawn()?;
+fn start(arguments: &[&str]) -> Result<(Helper, BufReader<ChildStdout>), Box<dyn Error>> {
+    let mut child = Helper(Command::new(std::env::current_exe()?).args(arguments).stdout(Stdio::piped()).spawn()?);
     let output = child.stdout.take().ok_or("the child's output is a pipe")?;
     Ok((child, BufReader::new(output)))
 }
@@ -121,18 +129,19 @@ fn child(parent: &str) -> Result<(), Box<dyn Error>> {
     let signals = guard.descriptor()?;
     say("ready")?;
     for _ in 0..4 {
-        say(&describe(&signals.read()?, parent))?;
+        say(&describe(&signals.read_timeout(PATIENCE)?, parent))?;
     }
     signal::raise(Signal::HUP)?;
     loop {
-        say(&describe(&signals.read()?, parent))?;
+        say(&describe(&signals.read_timeout(PATIENCE)?, parent))?;
     }
 }
 
-/// Prints a line at once, although nobody may look at it on a screen.
+/// Prints a line at once, although nobody may look at it on a screen, and the parent may be gone.
 fn say(line: &str) -> std::io::Result<()> {
-    println!("{line}");
-    stdout().flush()
+    let mut output = stdout();
+    writeln!(output, "{line}")?;
+    output.flush()
 }
 
 fn describe(information: &Information, parent: Option<Pid>) -> String {

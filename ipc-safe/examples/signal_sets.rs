@@ -26,10 +26,11 @@
 
 use ipc_safe::Result;
 use ipc_safe::signal::{Signal, SignalSet, blocked};
+use std::error::Error;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match sets().and_then(mask) {
+    match sets().map_err(Into::into).and_then(mask) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("signal_sets: {error}");
@@ -58,7 +59,7 @@ fn sets() -> Result<SignalSet> {
 }
 
 /// What the mask of the thread makes of it.
-fn mask(set: SignalSet) -> Result<()> {
+fn mask(set: SignalSet) -> Result<(), Box<dyn Error>> {
     let before = blocked()?;
     // What was blocked before this program began is not looked at.
     let added = || blocked().map(|blocked| blocked - before);
@@ -79,7 +80,10 @@ fn mask(set: SignalSet) -> Result<()> {
         let _all = SignalSet::all().block()?;
         Ok(())
     };
-    std::thread::scope(|scope| scope.spawn(other).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, other)?;
+        Ok::<_, Box<dyn Error>>(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    })?;
     println!("and changes its own only: {}", added()?);
     drop(guard);
     println!("in the end: {}", added()?);

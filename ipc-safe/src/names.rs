@@ -20,7 +20,7 @@ pub(crate) fn identity_at(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Identi
 /// A name that nobody expects.
 pub(crate) fn temporary() -> Result<OsString> {
     let mut random = [0; 8];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+    rustix::io::retry_on_intr(|| rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()))?;
     Ok(format!(".{:016x}", u64::from_ne_bytes(random)).into())
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn rename_to_new(folder: BorrowedFd<'_>, from: &OsStr, to: &OsStr) ->
 /// The kernel unlinks a name and not a file: between looking and unlinking, somebody may give the name to another file. So the name
 /// is changed first to one that nobody else uses, and what turns out to be another file gets its name back.
 pub(crate) fn take_away(folder: BorrowedFd<'_>, name: &OsStr, file: Identity) -> Result<bool> {
-    if identity_at(folder, name) != Ok(file) {
+    if !means(folder, name, file)? {
         return Ok(false);
     }
     let moved = temporary().and_then(|away| {
@@ -54,10 +54,20 @@ pub(crate) fn take_away(folder: BorrowedFd<'_>, name: &OsStr, file: Identity) ->
         // A file system that cannot, or has no room for another name. Unlinking says what else is the matter.
         Err(_) => return unlinkat(folder, name, AtFlags::empty()).map(|()| true),
     };
-    if identity_at(folder, &away) == Ok(file) {
+    let is_it = means(folder, &away, file);
+    if is_it == Ok(true) {
         return unlinkat(folder, &away, AtFlags::empty()).map(|()| true);
     }
     // When the name is taken again, the file stays under the other one: nothing of anybody's is lost.
     let _ = renameat_with(folder, &away, folder, name, RenameFlags::NOREPLACE);
-    Ok(false)
+    is_it
+}
+
+/// Whether a name means this file now.
+fn means(folder: BorrowedFd<'_>, name: &OsStr, file: Identity) -> Result<bool> {
+    match identity_at(folder, name) {
+        Ok(now) => Ok(now == file),
+        Err(Errno::NOENT) => Ok(false),
+        Err(number) => Err(number),
+    }
 }

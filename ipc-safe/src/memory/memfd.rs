@@ -9,6 +9,7 @@ use crate::error::{Errno, Error, ErrorKind, Rejected, Result};
 use crate::shared::ReadOnly;
 use ipc_sys::mman;
 use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, ftruncate};
+use rustix::io::retry_on_intr;
 use rustix::param::page_size;
 use rustix::system::sysinfo;
 use std::ffi::CString;
@@ -373,10 +374,11 @@ pub(super) fn set_size(object: BorrowedFd<'_>, size: u64) -> Result<()> {
     }
     // First the room, behind the end, then the size: one that cannot shrink must not grow when there is no room.
     let grown = reserve(object, before, size).map_err(|number| fault("fallocate", number));
-    let sized = grown.and_then(|()| ftruncate(object, size).map_err(|number| fault("ftruncate", number)));
+    let sized =
+        grown.and_then(|()| retry_on_intr(|| ftruncate(object, size)).map_err(|number| fault("ftruncate", number)));
     if sized.is_err() && size > before {
         // As it was: the size has not changed, and this gives back what lies behind it.
-        let _ = ftruncate(object, before);
+        let _ = retry_on_intr(|| ftruncate(object, before));
     }
     sized
 }

@@ -7,8 +7,10 @@ use super::options::MapOptions;
 use super::raw;
 use crate::error::{Errno, Error, ErrorKind, Result, keeping_errno};
 use crate::process::Generation;
+use crate::wait::{Wait, uninterrupted};
 use core::fmt;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, linkat, openat, statat};
+use rustix::io::retry_on_intr;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -135,10 +137,13 @@ impl PosixObject {
     }
 
     /// Whether the name still means this object. Nothing is opened: that takes rights which the owner may lack, and may wait.
-    fn is_named(&self) -> bool {
+    fn is_named(&self) -> rustix::io::Result<bool> {
         let identity = |status: Stat| (status.st_dev, status.st_ino);
-        let now = statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW).map(identity);
-        now.is_ok() && now == fstat(self).map(identity)
+        match statat(CWD, path(&self.name), AtFlags::SYMLINK_NOFOLLOW).map(identity) {
+            Ok(now) => Ok(now == fstat(self).map(identity)?),
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(number) => Err(number),
+        }
     }
 }
 
@@ -176,10 +181,12 @@ impl OwnedPosixObject {
     /// As [`PosixObject::unlink`]; [`NotFound`](ErrorKind::NotFound) also when the name means another object by now.
     pub fn unlink(self) -> Result<()> {
         let object = self.keep();
-        if !object.is_named() {
-            return Err(fault("shm_unlink", Errno::NOENT, &object.name));
+        let failed = |errno| fault("shm_unlink", errno, &object.name);
+        match object.is_named() {
+            Ok(true) => raw::shm_unlink(&object.name).map_err(failed),
+            Ok(false) => Err(failed(Errno::NOENT)),
+            Err(number) => Err(failed(Errno::from_raw(number.raw_os_error()))),
         }
-        raw::shm_unlink(&object.name).map_err(|errno| fault("shm_unlink", errno, &object.name))
     }
 
     /// Gives the name up: it stays until somebody takes it away.
@@ -203,7 +210,7 @@ impl Drop for OwnedPosixObject {
     fn drop(&mut self) {
         if self.made_in.is_current() {
             // An error means that somebody else took the name away.
-            keeping_errno(|| self.object.is_named().then(|| raw::shm_unlink(&self.object.name)));
+            keeping_errno(|| (self.object.is_named() == Ok(true)).then(|| raw::shm_unlink(&self.object.name)));
         }
     }
 }
@@ -289,10 +296,11 @@ impl PosixOptions {
     fn find(self, name: &CString) -> Result<PosixObject> {
         let access = if self.read_only { libc::O_RDONLY } else { libc::O_RDWR };
         // Without waiting: anybody may have put a FIFO there.
-        let descriptor = raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0)
-            .map_err(|errno| fault("shm_open", errno, name))?;
-        let kind = fstat(&descriptor).map(|status| FileType::from_raw_mode(status.st_mode));
-        if kind != Ok(FileType::RegularFile) {
+        let open = || raw::shm_open(name, access | libc::O_CLOEXEC | libc::O_NONBLOCK, 0);
+        let descriptor = uninterrupted(Wait::Forever, open).map_err(|errno| fault("shm_open", errno, name))?;
+        let status =
+            fstat(&descriptor).map_err(|number| fault("fstat", Errno::from_raw(number.raw_os_error()), name))?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(Error::invalid("shm_open", "what has this name is no shared memory object")
                 .without_errno()
                 .about(format!("{name:?}")));
@@ -306,7 +314,7 @@ impl PosixOptions {
         let fault = |call, number: rustix::io::Errno| fault(call, Errno::from_raw(number.raw_os_error()), name);
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(self.mode);
-        let descriptor = openat(CWD, FOLDER, flags, mode).map_err(|number| fault("open", number))?;
+        let descriptor = retry_on_intr(|| openat(CWD, FOLDER, flags, mode)).map_err(|number| fault("open", number))?;
         set_size(descriptor.as_fd(), size)?;
         let unnamed = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
         linkat(CWD, unnamed, CWD, path(name), AtFlags::SYMLINK_FOLLOW).map_err(|number| fault("link", number))?;

@@ -101,7 +101,8 @@ impl Fifo {
             flags | OFlags::CLOEXEC | OFlags::NOCTTY,
             rustix::fs::Mode::empty(),
         )?;
-        Ok((fstat(&end).map(identity) == self.identity()).then_some(end))
+        let (opened, known) = (fstat(&end).map(identity)?, self.identity()?);
+        Ok((opened == known).then_some(end))
     }
 
     fn identity(&self) -> rustix::io::Result<Identity> {

@@ -145,7 +145,8 @@ impl Fifo {
         let end = match wait {
             Wait::Forever | Wait::Interruptible => self.waiting(OFlags::RDONLY, wait)?,
             Wait::No | Wait::Until(_) => {
-                let end = self.end(OFlags::RDONLY | OFlags::NONBLOCK).map_err(|errno| self.error(errno))?;
+                let open = || self.end(OFlags::RDONLY | OFlags::NONBLOCK);
+                let end = uninterrupted(wait, open).map_err(|errno| self.error(errno))?;
                 let end = self.same(end)?;
                 if let Wait::Until(deadline) = wait {
                     self.await_writer(end.as_fd(), deadline)?;
@@ -174,7 +175,7 @@ impl Fifo {
     }
 
     fn writer_at_once(&self) -> core::result::Result<Option<OwnedFd>, Errno> {
-        self.end(OFlags::WRONLY | OFlags::NONBLOCK)
+        uninterrupted(Wait::No, || self.end(OFlags::WRONLY | OFlags::NONBLOCK))
     }
 
     fn await_reader(&self, deadline: Instant) -> Result<OwnedFd> {

@@ -7,6 +7,7 @@ use crate::error::{Errno, Error, ErrorKind, Result};
 use crate::names::{identity_at, rename_to_new, temporary};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkfifoat, openat, unlinkat};
+use rustix::io::retry_on_intr;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -144,7 +145,8 @@ impl FifoOptions {
     fn find(self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<OwnedFd> {
         let mut flags = OFlags::PATH | OFlags::CLOEXEC;
         flags.set(OFlags::NOFOLLOW, self.create || self.create_new);
-        let node = openat(folder, name, flags, Mode::empty()).map_err(|number| fault("open", ours(number), path))?;
+        let node = retry_on_intr(|| openat(folder, name, flags, Mode::empty()))
+            .map_err(|number| fault("open", ours(number), path))?;
         check(node.as_fd(), path)?;
         Ok(node)
     }
@@ -153,7 +155,8 @@ impl FifoOptions {
 /// The directory that the name is in. Held from now on, so that a path that starts at the current directory stays what it is.
 fn open_folder(directory: BorrowedFd<'_>, folder: &OsStr, path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(directory, folder, flags, Mode::empty()).map_err(|number| fault("open", ours(number), path))
+    retry_on_intr(|| openat(directory, folder, flags, Mode::empty()))
+        .map_err(|number| fault("open", ours(number), path))
 }
 
 /// The directory and the name in it.

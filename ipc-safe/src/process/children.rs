@@ -172,7 +172,7 @@ impl<'fd> Children<'fd> {
     fn wait_as(&self, wait: Wait) -> Result<ChildEvent> {
         let result = match wait {
             Wait::Forever | Wait::Interruptible => uninterrupted(wait, || self.ask(false)),
-            Wait::No => self.ask(true),
+            Wait::No => self.ask_at_once(),
             Wait::Until(deadline) => return self.wait_until(deadline),
         };
         self.answer(result)
@@ -184,6 +184,11 @@ impl<'fd> Children<'fd> {
             Ok(None) => Err(Error::new("waitid", Errno::AGAIN)),
             Err(errno) => Err(self.failed(errno)),
         }
+    }
+
+    /// As [`ask`](Self::ask), without waiting: no signal interrupts that, but a sandbox may say so.
+    fn ask_at_once(&self) -> raw::Raw<Option<ChildEvent>> {
+        uninterrupted(Wait::No, || self.ask(true))
     }
 
     fn ask(&self, at_once: bool) -> raw::Raw<Option<ChildEvent>> {
@@ -204,7 +209,7 @@ impl<'fd> Children<'fd> {
         let descriptor = self.descriptor();
         let mut backoff = Backoff::until(Some(deadline));
         loop {
-            match self.answer(self.ask(true)) {
+            match self.answer(self.ask_at_once()) {
                 Err(error) if error.is_would_block() => {}
                 other => return other,
             }

@@ -10,6 +10,7 @@ use crate::process::Generation;
 use core::fmt;
 use core::ops::Deref;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, openat, renameat_with, statat, unlinkat};
+use rustix::io::retry_on_intr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -202,8 +203,14 @@ impl Place {
             _ => Path::new("."),
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = openat(CWD, parent, flags, Mode::empty()).map_err(|number| {
-            fault_at("open", errno(number), address).because("the folder of the path is not there")
+        let folder = retry_on_intr(|| openat(CWD, parent, flags, Mode::empty())).map_err(|number| {
+            let error = fault_at("open", errno(number), address);
+            match number {
+                rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {
+                    error.because("the folder of the path is not there")
+                }
+                _ => error,
+            }
         })?;
         Ok(Arc::new(Self { folder, file: file.to_owned(), address: *address }))
     }
@@ -213,7 +220,12 @@ impl Place {
         for _ in 0..ATTEMPTS {
             let file = names::temporary().map_err(|number| fault_at("getrandom", errno(number), &self.address))?;
             match bind(socket, &self.address_of(&file)?) {
-                Ok(()) => return self.name(file),
+                Ok(()) => {
+                    return self.name(file.clone()).inspect_err(|_| {
+                        // Nobody else touches it. An error means that it is gone.
+                        let _ = self.unlink(&file);
+                    });
+                }
                 Err(number) if number.as_raw() == libc::EADDRINUSE => {}
                 Err(number) => return Err(fault_at("bind", number, &self.address)),
             }
@@ -223,8 +235,11 @@ impl Place {
 
     /// The name that the socket was bound to directly.
     pub(super) fn name_of_what_is_there(self: &Arc<Self>) -> Result<Name> {
-        let status = statat(&self.folder, &self.file, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|number| fault_at("stat", errno(number), &self.address))?;
+        let status = statat(&self.folder, &self.file, AtFlags::SYMLINK_NOFOLLOW).map_err(|number| {
+            // The kernel made it just now. An error means that it is gone.
+            let _ = self.unlink(&self.file);
+            fault_at("stat", errno(number), &self.address)
+        })?;
         // Nobody can ask which file the kernel made for the socket. One that belongs to another user is not it.
         let is_ours = status.st_uid == rustix::process::geteuid().as_raw();
         let mut name = self.name_of(self.file.clone(), names::identity(status));

@@ -53,7 +53,7 @@ impl LocalDatagram {
     pub fn connect_to(&self, address: &LocalAddress) -> Result<()> {
         let failed = |number| fault_at("connect", errno(number), address);
         let target = address.to_rustix().map_err(failed)?;
-        rustix::net::connect(self, &target).map_err(failed)
+        rustix::io::retry_on_intr(|| rustix::net::connect(self, &target)).map_err(failed)
     }
 
     /// Takes [`connect_to`](Self::connect_to) back.
@@ -62,6 +62,7 @@ impl LocalDatagram {
     ///
     /// None that is to be expected.
     pub fn disconnect(&self) -> Result<()> {
-        rustix::net::connect_unspec(self).map_err(|number| super::fault::fault("connect", errno(number)))
+        rustix::io::retry_on_intr(|| rustix::net::connect_unspec(self))
+            .map_err(|number| super::fault::fault("connect", errno(number)))
     }
 }

@@ -84,7 +84,7 @@ impl Key {
         const ATTEMPTS: u32 = 64;
         for _ in 0..ATTEMPTS {
             let mut bytes = [0; 4];
-            getrandom(&mut bytes, GetRandomFlags::empty())
+            rustix::io::retry_on_intr(|| getrandom(&mut bytes, GetRandomFlags::empty()))
                 .map_err(|errno| Error::new("getrandom", Errno::from_raw(errno.raw_os_error())))?;
             let key = Self(i32::from_ne_bytes(bytes));
             if !key.is_private() && key.is_unused()? {
