@@ -6,7 +6,7 @@ use arbitrary::Unstructured;
 use ipc_safe::sysv::{MessageQueue, Segment, SemaphoreSet};
 use ipc_safe::testing::isolated;
 use ipc_safe::testing::model::program::{queues, segments, sets};
-use ipc_safe::testing::model::{mapping, pending, pipe, queue, segment, set};
+use ipc_safe::testing::model::{mapping, pending, pipe, queue, segment, set, signals};
 use proptest::arbitrary::any;
 use proptest::collection::vec;
 use proptest::prelude::{Arbitrary, prop_assert_eq};
@@ -120,6 +120,26 @@ fn possible_steps_never_panic() {
         }
         Ok(())
     });
+    each(|steps: Vec<pipe::FifoStep>| {
+        let mut pipes = pipe::Pipes::nothing(4096);
+        for step in steps {
+            if pipes.is_possible_on_fifo(&step, 4) {
+                let _ = pipes.perform_on_fifo(&step);
+            }
+        }
+        Ok(())
+    });
+    each(|steps: Vec<signals::Step>| {
+        let mut thread = signals::Signals::new();
+        for step in steps {
+            if thread.is_possible(&step, 4, 4) {
+                thread.perform(&step);
+                let through = !thread.blocked();
+                prop_assert_eq!(thread.deliver().iter().all(|signal| through.contains(*signal)), true);
+            }
+        }
+        Ok(())
+    });
     each(|steps: Vec<pending::Step>| {
         let mut pending = pending::Pending::default();
         for step in steps {
@@ -160,7 +180,9 @@ fn bytes_make_every_kind_of_step() {
         (made::<set::Step>(discriminant), 3),
         (made::<segment::Step>(discriminant), 2),
         (made::<mapping::Step>(discriminant), 11),
-        (made::<pipe::Step>(discriminant), 7),
+        (made::<pipe::Step>(discriminant), 9),
+        (made::<pipe::FifoStep>(discriminant), 6),
+        (made::<signals::Step>(discriminant), 7),
         (made::<pending::Step>(discriminant), 2),
         (made::<queues::Call>(discriminant), 3),
         (made::<sets::Call>(discriminant), 7),
