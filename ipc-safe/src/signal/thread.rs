@@ -114,9 +114,9 @@ impl SignalThread {
             core::mem::forget(thread);
             return None;
         }
-        // Fails only when it was told 2⁶⁴ times.
-        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
-        Some(thread)
+        // Fails only when it was told 2⁶⁴ times. Nobody waits for a thread that was not told.
+        let told = rustix::io::retry_on_intr(|| rustix::io::write(&self.stop, &1_u64.to_ne_bytes()));
+        told.is_ok().then_some(thread)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | scenarios, an area a file: uses of the crate that a fault may end at any call | `sysv`, `memory`, `signals`, `pipes`, `sockets`, `shared` |
+//! | scenarios, an area a file: uses of the crate that a fault may end at any call | `sysv`, `memory`, `signals`, `pipes`, `sockets`, `shared`, `tools` |
 //! | runs them with each fault, and looks at what comes of it | `driver` |
 //! | which call fails with which number, and what kind of error that may be | `table` |
 //! | the rows of the matrix of faults, and who covers them | `matrix` |
@@ -31,6 +31,7 @@ mod stage;
 mod support;
 mod sysv;
 mod table;
+mod tools;
 mod tracer;
 
 use driver::{Scenario, Tally, sweep};
@@ -46,6 +47,7 @@ const AREAS: &[(&str, &[Scenario])] = &[
     ("pipes", pipes::SCENARIOS),
     ("sockets", sockets::SCENARIOS),
     ("shared", shared::SCENARIOS),
+    ("tools", tools::SCENARIOS),
 ];
 
 /// Each scenario, each call that it makes, each number that the call can fail with: it works all the same or is a documented error,

@@ -4,6 +4,7 @@ use ipc_safe::error::{Errno, ErrorKind};
 use ipc_safe::memory::{Memfd, PosixObject, PrivateMemory};
 use ipc_safe::pipe::Fifo;
 use ipc_safe::process::{Children, getpid};
+use ipc_safe::signal::{Signal, SignalSet};
 use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
 use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
 use ipc_safe::testing::{Faults, Occurrence};
@@ -131,7 +132,7 @@ fn a_call_that_does_not_wait_is_made_again_when_it_is_interrupted() {
         let ((), seen) = with_fault(call, libc::EINTR, 1, body);
         assert!(seen >= 2, "{call}");
     };
-    twice("getrandom", &|| drop(Key::random().unwrap()));
+    twice("getrandom", &|| assert!(!Key::random().unwrap().is_private()));
     twice("getrandom", &|| drop(SeqPacketListener::bind(&address).unwrap()));
     twice("open", &|| drop(SeqPacketListener::bind(&address).unwrap()));
     twice("open", &|| drop(Fifo::options().create_new(true).open(folder.path().join("fifo")).unwrap().into_owned()));
@@ -140,4 +141,14 @@ fn a_call_that_does_not_wait_is_made_again_when_it_is_interrupted() {
     twice("waitpid", &|| assert_eq!(Children::pid(getpid()).try_wait().unwrap_err().kind(), ErrorKind::NotFound));
     let name = format!("/ipc-safe-named-interruption-{}", std::process::id());
     twice("open", &|| drop(PosixObject::options().create_new(true).open(&name, 10).unwrap().into_owned()));
+}
+
+/// Otherwise whoever stops it would wait for ever.
+#[test]
+fn a_signal_thread_is_told_to_stop_though_that_is_interrupted() {
+    let ((), seen) = with_fault("write", libc::EINTR, 1, || {
+        let guard = SignalSet::from(Signal::USR1).block().unwrap();
+        guard.handle_in_thread(|_| ()).unwrap().stop().unwrap();
+    });
+    assert_eq!(seen, 2);
 }

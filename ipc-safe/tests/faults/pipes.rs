@@ -118,6 +118,13 @@ fn splices() -> Outcome {
     or_timed_out(reader.splice_to_timeout(&target, 1, SHORT))?;
     drop(target);
     assert_eq!(content(second)?, b"01230123456789");
+    let ((reader, writer), (source, from)) = (pipe()?, pipe()?);
+    from.write_atomic(b"0123")?;
+    assert_eq!(writer.splice_from(&source, 2)?, 2);
+    assert_eq!(writer.splice_from_timeout(&source, 2, LONG)?, 2);
+    or_would_block(writer.try_splice_from(&source, 2))?;
+    drop(writer);
+    assert_eq!(content(reader)?, b"0123");
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 scenarios! {
+    bytes
     record
     record_with_header
     robust_mutex
@@ -36,6 +37,16 @@ scenarios! {
 
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(2);
+
+fn bytes() -> Outcome {
+    let memory = SharedMemory::new(4096)?;
+    let (reader, writer) = std::io::pipe()?;
+    memory.bytes().write(0, b"0123")?;
+    assert_eq!(memory.bytes().slice(..4)?.write_to(&writer)?, 4);
+    assert_eq!(memory.bytes().slice(4..8)?.read_from(&reader)?, 4);
+    assert_eq!(memory.bytes().slice(4..8)?.to_vec(), b"0123");
+    Ok(())
+}
 
 fn record() -> Outcome {
     let shared = Shared::<AtomicU64, _>::bare(SharedMemory::new(4096)?)?;

@@ -3,7 +3,8 @@
 use crate::driver::{Outcome, dropped, or_timed_out, or_would_block, scenarios};
 use ipc_safe::process::getpid;
 use ipc_safe::signal::{
-    self, AlternateStack, BrokenPipe, Disposition, HandlerOptions, MaskGuard, ProcessSignals, Signal, SignalSet,
+    self, AlternateStack, BrokenPipe, CommandMask, Disposition, HandlerOptions, MaskGuard, ProcessSignals, Signal,
+    SignalSet,
 };
 use ipc_safe::timer::{Alarm, Clock, IntervalClock, IntervalTimer, Notification, PosixTimer, Schedule};
 use rustix::thread::gettid;
@@ -21,6 +22,8 @@ scenarios! {
     alternate_stack
     sending
     state_of_a_process
+    thread_that_handles
+    masks_of_threads_and_programs
     alarm
     interval_timer
     posix_timer
@@ -166,6 +169,25 @@ fn sending() -> Outcome {
 fn state_of_a_process() -> Outcome {
     ProcessSignals::of(getpid())?;
     ProcessSignals::of_thread(getpid(), gettid())?;
+    Ok(())
+}
+
+fn thread_that_handles() -> Outcome {
+    let guard = block(Signal::USR1)?;
+    let thread = guard.handle_in_thread(|_| ())?;
+    signal::to_process(getpid(), Signal::USR1)?;
+    if thread.stop().is_err() {
+        panic!("the thread panicked");
+    }
+    dropped(guard.handle_in_thread(|_| ())?);
+    Ok(())
+}
+
+fn masks_of_threads_and_programs() -> Outcome {
+    let thread = signal::spawn(std::thread::Builder::new(), SignalSet::empty(), signal::blocked)?;
+    assert!(thread.join().expect("no panic")?.is_empty());
+    let mut program = std::process::Command::new("true");
+    program.original_mask()?.mask(SignalSet::empty()).status()?;
     Ok(())
 }
 

@@ -128,6 +128,29 @@ pub(crate) fn calls() -> Vec<SystemCall> {
     calls
 }
 
+/// What is left out of some scenarios.
+const LEFT_OUT: &[(&str, &str, &[i32])] = &[
+    // glibc ends the process when it cannot wait for a thread.
+    ("tools::namespace", "futex", &[ENOMEM]),
+    ("signals::thread_that_handles", "futex", &[ENOMEM]),
+    ("signals::masks_of_threads_and_programs", "futex", &[ENOMEM]),
+    // std panics when what its child has to say cannot be read.
+    ("signals::masks_of_threads_and_programs", "recvfrom", &[EAGAIN, ENOMEM, ECONNRESET]),
+    // Into an eventfd, which takes it. The thread that was not told would stay.
+    ("signals::thread_that_handles", "write", &[EAGAIN, EPIPE, EIO, ENOSPC]),
+];
+
+/// The numbers that a call of a scenario is made to fail with.
+pub(crate) fn numbers_in(scenario: &str, call: SystemCall) -> Vec<i32> {
+    let is_left_out = |number: i32| {
+        let fits = |(within, name, numbers): &(&str, &str, &[i32])| {
+            *within == scenario && call.name() == Some(name) && numbers.contains(&number)
+        };
+        LEFT_OUT.iter().any(fits)
+    };
+    numbers(call).into_iter().filter(|number| !is_left_out(*number)).collect()
+}
+
 /// The numbers that a call is made to fail with.
 pub(crate) fn numbers(call: SystemCall) -> Vec<i32> {
     let rows = ROWS.iter().filter(|row| SystemCall::behind(row.function).is_ok_and(|calls| calls.contains(&call)));
@@ -173,6 +196,8 @@ const INTERRUPTIBLE: &[(&str, &[&str])] = &[
     ("pipes::writes", &["write"]),
     ("sockets::bytes", &["sendto", "sendmsg", "recvfrom", "recvmsg"]),
     ("sockets::connect", &["connect"]),
+    ("tools::snapshot", &["openat"]),
+    ("tools::leak_guard", &["openat"]),
 ];
 
 /// Whether a public operation of a scenario may answer with this kind when a call of it failed with this number.
@@ -206,7 +231,7 @@ fn special(call: &str, number: i32) -> &'static [ErrorKind] {
         // A FIFO that nobody reads.
         ("openat", ENXIO) => &[Kind::WouldBlock],
         // No process, no thread.
-        ("clone" | "clone3", EAGAIN) => &[Kind::LimitReached],
+        ("clone" | "clone3", EAGAIN | ENOMEM) => &[Kind::LimitReached, Kind::WouldBlock],
         // Somebody else waited for the child.
         ("waitid" | "wait4", ECHILD) | ("pidfd_open", ESRCH) => &[Kind::NotFound],
         // Whether a path is stale cannot be told: then it is taken.
