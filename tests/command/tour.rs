@@ -5,9 +5,11 @@ use crate::program::Running;
 use crate::refused::refusing;
 use crate::support::{assert_nothing_left, eventually, in_namespace, set_sysctl, watchdog};
 use crate::terminal::on_terminal;
+use ipc_safe::testing::Watchdog;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 const MECHANISMS: [&str; 18] = [
@@ -76,7 +78,8 @@ fn names_of(pid: rustix::process::Pid) -> Vec<String> {
 #[test]
 fn its_own_program_arrives_intact_through_every_mechanism() {
     in_namespace(|| {
-        let _watchdog = watchdog();
+        // Tens of megabytes, where it is not optimised, through every mechanism.
+        let _watchdog = Watchdog::new(Duration::from_secs(300));
         let tour = ipc("tour");
         assert!(tour.status.success(), "{tour:?}");
         let table: Vec<_> = tour.text().lines().collect();

@@ -5,18 +5,13 @@
 
 pub mod waiting;
 
+use ipc_safe::testing::{Watchdog, isolated};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
-use std::sync::mpsc;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// Longer than any test takes on a slow machine, shorter than anybody waits.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Ends the whole test program, naming the test, when the test does not drop this in time.
-pub struct Watchdog {
-    _done: mpsc::Sender<()>,
-}
 
 /// How long a test may take: `IPC_SAFE_PATIENCE` times as long where somebody asked for that, for more rounds or slower code.
 fn patience() -> Duration {
@@ -24,31 +19,9 @@ fn patience() -> Duration {
     PATIENCE * times
 }
 
-/// Watches the calling test.
-#[must_use]
+/// Ends the whole test program, naming the test and what it waits in, when the test does not drop this in time.
 pub fn watchdog() -> Watchdog {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let (done, ended) = mpsc::channel();
-    std::thread::spawn(move || {
-        let patience = patience();
-        if ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
-            eprintln!("test {name} hangs: not done after {patience:?}");
-            kill_children();
-            std::process::abort();
-        }
-    });
-    Watchdog { _done: done }
-}
-
-/// So that a test program that is ended leaves no forked child behind, which might hold the pipe that its output goes to.
-fn kill_children() {
-    for thread in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-            // SAFETY: a child of this process that is not reaped yet.
-            unsafe { libc::kill(child, libc::SIGKILL) };
-        }
-    }
+    Watchdog::new(patience())
 }
 
 /// Hands figures to the report, when somebody wants one: `IPC_SAFE_FIGURES` names the folder that they go to, as `name`.json.
@@ -143,30 +116,13 @@ fn reap(pid: libc::pid_t) -> ExitStatus {
     }
 }
 
-const INSIDE: &str = "IPC_SAFE_TEST_IN_NAMESPACE";
-
 /// Runs `body` in an IPC namespace of its own: empty tables, and limits that root of the namespace may change through
-/// `/proc/sys/kernel`. Without the right to make one, the test is run again as a process in a user namespace; where that is
-/// refused too, it is skipped, saying so. Must be called by the test function itself: its name is that of the thread.
-pub fn in_namespace(body: impl FnOnce() + Send + 'static) {
-    let name = std::thread::current().name().expect("the test harness names its threads").to_owned();
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
-    }
-    let on_thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
-        if !unshare_ipc() {
-            return false;
-        }
-        body();
-        assert_nothing_left();
-        true
-    });
-    let ran = match on_thread.expect("a thread").join() {
-        Ok(ran) => ran,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    if !ran {
-        in_user_namespace(&name);
+/// `/proc/sys/kernel`; nothing may be left there. Where none is to be had, the test is skipped, saying so. Must be called by the
+/// test function itself: its name is that of the thread.
+pub fn in_namespace(body: impl FnOnce() + Send) {
+    let isolation = isolated(body);
+    if !isolation.ran() {
+        println!("{isolation}");
     }
 }
 
@@ -175,28 +131,6 @@ pub fn in_namespace(body: impl FnOnce() + Send + 'static) {
 pub fn unshare_ipc() -> bool {
     // SAFETY: only changes which System V objects this thread sees.
     unsafe { libc::unshare(libc::CLONE_NEWIPC) == 0 }
-}
-
-fn in_user_namespace(name: &str) {
-    let program = std::env::current_exe().expect("the path of the test program");
-    let mut command = Command::new("unshare");
-    command
-        .args(["--map-root-user", "--ipc", "--"])
-        .arg(program)
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1");
-    match command.output() {
-        Ok(output) if output.status.success() => {}
-        Ok(output) if String::from_utf8_lossy(&output.stderr).starts_with("unshare:") => {
-            println!("skipped {name}: no IPC namespace to be had: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(output) => panic!(
-            "{name} failed in its namespace:\n{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ),
-        Err(error) => println!("skipped {name}: no IPC namespace to be had: {error}"),
-    }
 }
 
 /// Fails when the calling thread's IPC namespace has any object.

@@ -179,6 +179,7 @@ fn the_most_operations_of_a_call_are_semopm() {
         assert_eq!(error.to_string(), text);
     }
     assert_eq!(usize::from(set.semaphore(0).value().unwrap()), limit, "nothing was applied");
+    drop(set);
 
     in_namespace(|| {
         set_sysctl("sem", "100 100 2 10");

@@ -119,3 +119,19 @@ fn of_a_call_that_does_not_wait_any_more_nothing_is_read() {
     assert_eq!(call.read_memory(text.as_ptr() as u64, &mut buffer).unwrap_err().kind(), ErrorKind::NotFound);
     assert!(call.thread().is_some_and(|thread: Pid| thread != rustix::process::getpid()));
 }
+
+/// Its thread goes on, and waits in another call: what it has now is not what it had.
+#[test]
+fn of_an_earlier_call_of_a_thread_nothing_is_read() {
+    let text = *b"what is there";
+    let mut first: Option<Call> = None;
+    let mut outcomes = Vec::new();
+    let look = |call: &Call| {
+        let mut buffer = [0; 4];
+        let earlier = *first.get_or_insert(*call);
+        outcomes.push(earlier.read_memory(text.as_ptr() as u64, &mut buffer).map_err(|error| error.kind()));
+        Answer::Proceed
+    };
+    intercept(&[named("getppid")], look, || (rustix::process::getppid(), rustix::process::getppid())).unwrap();
+    assert_eq!(outcomes, [Ok(4), Err(ErrorKind::NotFound)]);
+}

@@ -1,4 +1,5 @@
-//! The arguments of a call, and what they point to in another process: bytes that may be anything, change meanwhile or not be there.
+//! The arguments of a call, and what they point to in another process: bytes that may be anything, change meanwhile or not
+//! be there.
 
 use super::flags::{self, Names};
 use super::words;

@@ -1,7 +1,7 @@
 //! `ipc run --trace`: the IPC calls of a command and its children, a line each, as they are made.
 //!
-//! The supervisor is that of [`ipc_safe::testing::intercept`]: it is asked before each call, looks at the arguments and lets the kernel
-//! go on. What a call returned it never learns.
+//! The supervisor is that of [`ipc_safe::testing::intercept`]: it is asked before each call, looks at the arguments and lets the
+//! kernel go on. What a call returned it never learns.
 
 mod arguments;
 mod calls;
@@ -110,7 +110,7 @@ impl Options {
         let mut trace = Trace { file, times: self.trace_times, start: Instant::now(), failure: None };
         let mut has_begun = false;
         let answer = |call: &Call| {
-            // What this program does to start the command is not the command's, nor is what its child does before it is the command.
+            // What this program does to start the command is not the command's, nor is what its child does before that.
             if call.is_by_body() {
                 return Answer::Proceed;
             }
