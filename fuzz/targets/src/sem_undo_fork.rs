@@ -1,5 +1,5 @@
 //! Children that use a set with undo, and end in whatever way: what is given back, and what is not. Those that are forked come with
-//! the parent's guards, which are not theirs to release; most are [twins](twin), which are there sooner.
+//! the parent's guards, which are not theirs to release; most are twins, which share its memory and are there sooner.
 
 use crate::{leaks, script, sem_ops};
 use arbitrary::{Arbitrary, Unstructured};
