@@ -199,7 +199,7 @@ impl Place {
             return Err(Error::invalid("bind", "the path ends with no name").about(address.to_string()));
         };
         let parent = match path.parent() {
-            Some(parent) if parent != "" => parent,
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -71,9 +71,9 @@ impl<B: Beginning + 'static> ReferenceStateMachine for Model<B> {
     fn transitions(_: &State) -> BoxedStrategy<FifoStep> {
         let (end, len, on) = (|| 0..ENDS, || select(&LENGTHS[..]), any::<bool>);
         let ends = prop_oneof![
-            10 => (end(), len(), any::<u8>(), any::<bool>())
-                .prop_map(|(writer, len, byte, atomic)| Step::Write { writer, len, byte, atomic }),
-            8 => (end(), len()).prop_map(|(reader, len)| Step::Read { reader, len }),
+            10 => (end(), len(), any::<u8>(), on(), on())
+                .prop_map(|(writer, len, byte, atomic, timed)| Step::Write { writer, len, byte, atomic, timed }),
+            8 => (end(), len(), on()).prop_map(|(reader, len, timed)| Step::Read { reader, len, timed }),
             2 => (end(), select(&CAPACITIES[..])).prop_map(|(writer, bytes)| Step::SetCapacity { writer, bytes }),
             1 => (end(), on()).prop_map(|(reader, on)| Step::SetReaderNonblocking { reader, on }),
             1 => (end(), on()).prop_map(|(writer, on)| Step::SetWriterNonblocking { writer, on }),
@@ -93,6 +93,8 @@ impl<B: Beginning + 'static> ReferenceStateMachine for Model<B> {
             1 => Just(FifoStep::Replace),
             3 => any::<bool>().prop_map(|lasting| FifoStep::OpenReader { lasting }),
             3 => Just(FifoStep::OpenWriter),
+            1 => Just(FifoStep::MeetWriter),
+            1 => Just(FifoStep::MeetReader),
         ]
         .boxed()
     }

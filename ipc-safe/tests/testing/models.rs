@@ -181,7 +181,7 @@ fn bytes_make_every_kind_of_step() {
         (made::<segment::Step>(discriminant), 2),
         (made::<mapping::Step>(discriminant), 11),
         (made::<pipe::Step>(discriminant), 9),
-        (made::<pipe::FifoStep>(discriminant), 6),
+        (made::<pipe::FifoStep>(discriminant), 8),
         (made::<signals::Step>(discriminant), 7),
         (made::<pending::Step>(discriminant), 2),
         (made::<queues::Call>(discriminant), 3),

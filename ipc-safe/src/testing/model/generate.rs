@@ -229,8 +229,8 @@ random! {
         Unmap { mapping: PLACES }
     }
     pipe::Step {
-        Write { writer: PLACES, len: LENGTHS, byte: BYTES, atomic: YES_AND_NO }
-        Read { reader: PLACES, len: LENGTHS }
+        Write { writer: PLACES, len: LENGTHS, byte: BYTES, atomic: YES_AND_NO, timed: YES_AND_NO }
+        Read { reader: PLACES, len: LENGTHS, timed: YES_AND_NO }
         SetCapacity { writer: PLACES, bytes: CAPACITIES }
         SetReaderNonblocking { reader: PLACES, on: YES_AND_NO }
         SetWriterNonblocking { writer: PLACES, on: YES_AND_NO }
@@ -258,12 +258,14 @@ random! {
 #[cfg(feature = "arbitrary")]
 impl<'a> arbitrary::Arbitrary<'a> for pipe::FifoStep {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(match u.int_in_range(0..=9)? {
+        Ok(match u.int_in_range(0..=11)? {
             0 => Self::Create { new: u.arbitrary()? },
             1 => Self::Unlink,
             2 => Self::OpenReader { lasting: u.arbitrary()? },
             3 => Self::OpenWriter,
             4 => Self::Replace,
+            5 => Self::MeetWriter,
+            6 => Self::MeetReader,
             _ => Self::End(u.arbitrary()?),
         })
     }
@@ -284,6 +286,8 @@ impl proptest::arbitrary::Arbitrary for pipe::FifoStep {
             1 => any::<bool>().prop_map(|lasting| Self::OpenReader { lasting }),
             1 => Just(Self::OpenWriter),
             1 => Just(Self::Replace),
+            1 => Just(Self::MeetWriter),
+            1 => Just(Self::MeetReader),
         ]
         .boxed()
     }

@@ -5,6 +5,7 @@ use crate::error::{Errno, ErrorKind, Result};
 use crate::pipe::{Fifo, PIPE_BUF, PipeOptions, PipeReader, PipeWriter, Readable, Writable};
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The pages of a new pipe.
 const PAGES: usize = 16;
@@ -16,6 +17,8 @@ const TOO_BIG: Fault = Fault { errno: None, kind: ErrorKind::TooBig };
 const BUSY: Fault = Fault::new(Errno::from_raw(libc::EBUSY), ErrorKind::Other);
 /// Nobody has it open for reading.
 const NO_READER: Fault = Fault::new(Errno::from_raw(libc::ENXIO), ErrorKind::WouldBlock);
+/// The time, which was none, ran out.
+const TIMED_OUT: Fault = Fault::new(Errno::TIMEDOUT, ErrorKind::TimedOut);
 /// The name means another file.
 const REPLACED: Fault = Fault { errno: None, kind: ErrorKind::Removed };
 
@@ -305,6 +308,17 @@ impl Pipes {
         Ok(())
     }
 
+    /// Opens for reading, without waiting for a writer, of whom there must be one, or something to read.
+    pub fn meet_writer(&mut self) -> Answer<()> {
+        self.open_reader(false)?;
+        let pipe = self.of(self.readers[self.readers.len() - 1]);
+        if pipe.writers == 0 && pipe.pages.is_empty() {
+            self.close_reader(self.readers.len() - 1);
+            return Err(TIMED_OUT);
+        }
+        Ok(())
+    }
+
     /// Opens for writing, without waiting for a reader.
     pub fn open_writer(&mut self) -> Answer<()> {
         // What the name means is opened before it is compared.
@@ -363,6 +377,8 @@ pub enum Step {
         byte: u8,
         /// All or nothing.
         atomic: bool,
+        /// With no time to wait, and not tried.
+        timed: bool,
     },
     /// Reads.
     Read {
@@ -370,6 +386,8 @@ pub enum Step {
         reader: usize,
         /// At most so many bytes.
         len: usize,
+        /// With no time to wait, and not tried.
+        timed: bool,
     },
     /// Sets how much the pipe holds.
     SetCapacity {
@@ -435,6 +453,10 @@ pub enum FifoStep {
     },
     /// Opens an end for writing.
     OpenWriter,
+    /// Opens an end for reading, if there is a writer or something to read.
+    MeetWriter,
+    /// Opens an end for writing, with no time to wait for a reader.
+    MeetReader,
 }
 
 /// What a step answers.
@@ -448,6 +470,11 @@ pub enum Outcome {
     Bytes(Vec<u8>),
     /// Whether the name is new.
     IsNew(bool),
+}
+
+/// A wait that had no time is over.
+fn in_vain<T>(answer: Answer<T>, timed: bool) -> Answer<T> {
+    answer.map_err(|fault| if timed && fault == Fault::WOULD_BLOCK { TIMED_OUT } else { fault })
 }
 
 /// Bytes that tell where they are, the first of them this one.
@@ -484,18 +511,22 @@ impl Pipes {
             FifoStep::End(step) => self.is_possible(step, ends),
             FifoStep::Create { .. } | FifoStep::Replace => true,
             FifoStep::Unlink => self.has_handle(),
-            FifoStep::OpenReader { .. } => self.has_handle() && self.readers.len() < ends,
-            FifoStep::OpenWriter => self.has_handle() && self.writers.len() < ends,
+            FifoStep::OpenReader { .. } | FifoStep::MeetWriter => self.has_handle() && self.readers.len() < ends,
+            FifoStep::OpenWriter | FifoStep::MeetReader => self.has_handle() && self.writers.len() < ends,
         }
     }
 
     /// What a [possible](Self::is_possible) step answers. Others panic.
     pub fn perform(&mut self, step: &Step) -> Answer<Outcome> {
         match *step {
-            Step::Write { writer, len, byte, atomic } => {
-                return self.write(writer, &text(len, byte), atomic).map(Outcome::Count);
+            Step::Write { writer, len, byte, atomic, timed } => {
+                let written = self.write(writer, &text(len, byte), atomic);
+                return in_vain(written, timed).map(Outcome::Count);
             }
-            Step::Read { reader, len } => return self.read(reader, len).map(Outcome::Bytes),
+            Step::Read { reader, len, timed } => {
+                let read = self.read(reader, len);
+                return in_vain(read, timed).map(Outcome::Bytes);
+            }
             Step::SetCapacity { writer, bytes } => return self.set_capacity(writer, bytes).map(Outcome::Count),
             Step::SetReaderNonblocking { reader, on } => self.descriptions[self.readers[reader]].nonblocking = on,
             Step::SetWriterNonblocking { writer, on } => self.descriptions[self.writers[writer]].nonblocking = on,
@@ -520,6 +551,11 @@ impl Pipes {
             }
             FifoStep::OpenReader { lasting } => self.open_reader(lasting).map(done),
             FifoStep::OpenWriter => self.open_writer().map(done),
+            FifoStep::MeetWriter => self.meet_writer().map(done),
+            FifoStep::MeetReader => {
+                let opened = self.open_writer();
+                opened.map_err(|fault| if fault == NO_READER { TIMED_OUT } else { fault }).map(done)
+            }
         }
     }
 
@@ -537,11 +573,11 @@ impl Pipes {
 ///
 /// let (mut kernel, mut model) = (Ends::pipe(false)?, Pipes::pipe(4096, false));
 /// for step in [
-///     Step::Write { writer: 0, len: 5000, byte: 1, atomic: false },
+///     Step::Write { writer: 0, len: 5000, byte: 1, atomic: false, timed: false },
 ///     Step::CloseWriter { writer: 0 },
-///     Step::Read { reader: 0, len: 4999 },
-///     Step::Read { reader: 0, len: 2 },
-///     Step::Read { reader: 0, len: 1 }, // the end
+///     Step::Read { reader: 0, len: 4999, timed: false },
+///     Step::Read { reader: 0, len: 2, timed: true },
+///     Step::Read { reader: 0, len: 1, timed: false }, // the end
 /// ] {
 ///     assert_eq!(kernel.perform(&step), model.perform(&step), "{step:?}");
 ///     kernel.check(&model);
@@ -564,16 +600,20 @@ impl Ends {
     /// What the kernel answers. Panics when there is no such end.
     pub fn perform(&mut self, step: &Step) -> Answer<Outcome> {
         match *step {
-            Step::Write { writer, len, byte, atomic } => {
-                let (writer, bytes) = (&self.writers[writer], text(len, byte));
-                let whole = |()| len;
-                let written =
-                    if atomic { writer.try_write_atomic(&bytes).map(whole) } else { writer.try_write(&bytes) };
+            Step::Write { writer, len, byte, atomic, timed } => {
+                let (writer, bytes, whole) = (&self.writers[writer], text(len, byte), |()| len);
+                let written = match (atomic, timed) {
+                    (true, false) => writer.try_write_atomic(&bytes).map(whole),
+                    (true, true) => writer.write_atomic_timeout(&bytes, Duration::ZERO).map(whole),
+                    (false, false) => writer.try_write(&bytes),
+                    (false, true) => writer.write_timeout(&bytes, Duration::ZERO),
+                };
                 return Ok(Outcome::Count(written?));
             }
-            Step::Read { reader, len } => {
-                let mut bytes = vec![0; len];
-                let came = self.readers[reader].try_read(&mut bytes)?;
+            Step::Read { reader, len, timed } => {
+                let (reader, mut bytes) = (&self.readers[reader], vec![0; len]);
+                let came =
+                    if timed { reader.read_timeout(&mut bytes, Duration::ZERO) } else { reader.try_read(&mut bytes) }?;
                 bytes.truncate(came);
                 return Ok(Outcome::Bytes(bytes));
             }
@@ -656,6 +696,14 @@ impl NamedEnds {
             }
             FifoStep::OpenWriter => {
                 let writer = self.fifo().try_open_writer()?;
+                self.ends.writers.push(writer);
+            }
+            FifoStep::MeetWriter => {
+                let reader = self.fifo().open_reader_timeout(Duration::ZERO)?;
+                self.ends.readers.push(reader);
+            }
+            FifoStep::MeetReader => {
+                let writer = self.fifo().open_writer_timeout(Duration::ZERO)?;
                 self.ends.writers.push(writer);
             }
         }
