@@ -47,7 +47,7 @@ impl Server {
             }
             if !ready[0].revents().is_empty() {
                 // Taken, or it would end the process when it is no longer blocked.
-                stop.read()?;
+                stop.read().or_else(|_| self.stop.try_wait())?;
                 return Ok(());
             }
             if ready[1].revents().is_empty() {

@@ -28,6 +28,8 @@ struct Program {
     name: &'static str,
     child: Child,
     ended: Option<ExitStatus>,
+    /// Whether it was sent a `SIGTERM`.
+    told: bool,
 }
 
 /// How a program ended.
@@ -35,6 +37,8 @@ pub(crate) struct Ended {
     pub(crate) name: &'static str,
     /// None when it had to be killed.
     pub(crate) status: Option<ExitStatus>,
+    /// Whether it was sent a `SIGTERM`, which ends it where a fault keeps it from being taken.
+    told: bool,
     pub(crate) errors: String,
 }
 
@@ -65,7 +69,7 @@ impl Stage {
             .stderr(create("err"))
             .spawn()
             .expect("a process");
-        self.programs.push(Program { name, child, ended: None });
+        self.programs.push(Program { name, child, ended: None, told: false });
         index
     }
 
@@ -121,6 +125,7 @@ impl Stage {
     /// Ends a server.
     pub(crate) fn terminate(&mut self, index: usize) {
         if !self.has_ended(index) {
+            self.programs[index].told = true;
             let _ = kill_process(self.pid(index), Signal::TERM);
         }
     }
@@ -137,6 +142,7 @@ impl Stage {
         let ended = |(index, program): (usize, &Program)| Ended {
             name: program.name,
             status: program.ended,
+            told: program.told,
             errors: errors(index),
         };
         self.programs.iter().enumerate().map(ended).collect()
@@ -146,7 +152,7 @@ impl Stage {
 impl Ended {
     /// What is wrong with it: an example ends by itself, with 0, or with 1 or 2 and an error in words. Or it was killed.
     pub(crate) fn trouble(&self, may_be_killed: bool) -> Option<String> {
-        let Self { name, status, errors } = self;
+        let Self { name, status, errors, told } = self;
         let Some(status) = status else { return Some(format!("{name} does not end: {errors}")) };
         if errors.contains("panicked at") {
             return Some(format!("{name} panicked: {errors}"));
@@ -155,6 +161,7 @@ impl Ended {
             Some(0) => None,
             Some(1 | 2) if !errors.trim().is_empty() => None,
             Some(1 | 2) => Some(format!("{name} failed without a word")),
+            None if *told && status.signal() == Some(libc::SIGTERM) => None,
             None if may_be_killed && status.signal() == Some(libc::SIGKILL) => None,
             _ => Some(format!("{name} ended with {status}, signal {:?}: {errors}", status.signal())),
         }
