@@ -2,7 +2,8 @@
 
 use crate::fault::{Fallible, Injection, Plan, keeping_errno};
 use crate::leaks::Mapped;
-use crate::{map_ops, script};
+use crate::map_ops;
+use crate::steps::steps;
 use arbitrary::Unstructured;
 use ipc_safe::testing::Call;
 use ipc_safe::testing::model::mapping::{Files, Step};
@@ -49,7 +50,7 @@ pub fn run(data: &[u8]) {
 fn program(injection: &Injection, u: &mut Unstructured<'_>, mapped: &mut Mapped) {
     let mut model = Files::new(page_size());
     let mut kernel = Kernel::new(map_ops::file());
-    for step in script::operations::<Step>(u) {
+    for step in steps::<Step>(u) {
         if !map_ops::is_possible(&model, &step) {
             continue;
         }

@@ -1,7 +1,8 @@
 //! Message queues where a system call fails that could have been made.
 
 use crate::fault::{Fallible, Injection, Plan};
-use crate::{leaks, msg_ops, script};
+use crate::steps::steps;
+use crate::{leaks, msg_ops};
 use arbitrary::Unstructured;
 use ipc_safe::testing::model::program::queues::{Call, Kernel, Model};
 use libc::{E2BIG, EACCES, EAGAIN, EIDRM, EINTR, EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM};
@@ -24,7 +25,7 @@ pub fn run(data: &[u8]) {
 
 fn program(mut model: Model, injection: &Injection, u: &mut Unstructured<'_>) {
     let mut kernel = Kernel::default();
-    for call in script::operations::<Call>(u) {
+    for call in steps::<Call>(u) {
         if !model.is_possible(&call) {
             continue;
         }

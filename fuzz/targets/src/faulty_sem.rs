@@ -1,7 +1,8 @@
 //! Semaphore sets and guards where a system call fails that could have been made.
 
 use crate::fault::{Fallible, Injection, Plan, keeping_errno};
-use crate::{leaks, script, sem_ops};
+use crate::steps::steps;
+use crate::{leaks, sem_ops};
 use arbitrary::Unstructured;
 use ipc_safe::error::Errno;
 use ipc_safe::testing::model::program::sets::{Call, Kernel, Model};
@@ -28,7 +29,7 @@ pub fn run(data: &[u8]) {
 
 fn program(mut model: Model, injection: &Injection, u: &mut Unstructured<'_>) {
     let mut kernel = Kernel::default();
-    for call in script::operations::<Call>(u) {
+    for call in steps::<Call>(u) {
         if !model.is_possible(&call) {
             continue;
         }

@@ -2,7 +2,8 @@
 
 use crate::fault::{Fallible, Injection, Plan, keeping_errno};
 use crate::msg_ops::last;
-use crate::{leaks, script, shm_ops};
+use crate::steps::steps;
+use crate::{leaks, shm_ops};
 use arbitrary::Unstructured;
 use ipc_safe::testing::model::program::segments::{Call, Kernel, Model};
 use libc::{EACCES, EIDRM, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSPC, ENOSYS, EPERM};
@@ -25,7 +26,7 @@ pub fn run(data: &[u8]) {
 
 fn program(mut model: Model, injection: &Injection, u: &mut Unstructured<'_>) {
     let mut kernel = Kernel::default();
-    for call in script::operations::<Call>(u) {
+    for call in steps::<Call>(u) {
         if !model.is_possible(&call) {
             continue;
         }

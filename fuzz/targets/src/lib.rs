@@ -40,7 +40,6 @@ pub mod socket_messages;
 mod fault;
 mod leaks;
 mod ring;
-mod script;
 mod steps;
 mod way;
 

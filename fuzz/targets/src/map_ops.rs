@@ -2,7 +2,7 @@
 //! last page is watched through another mapping: it is memory that a wrong write reaches without a fault.
 
 use crate::leaks::Mapped;
-use crate::script;
+use crate::steps::steps;
 use arbitrary::Unstructured;
 use ipc_safe::testing::model::mapping::{Files, Step};
 use ipc_safe::testing::model::program::mappings::{Kernel, MAPPINGS};
@@ -26,7 +26,7 @@ pub fn run(data: &[u8]) {
     let mut model = Files::new(page_size());
     let mut kernel = Kernel::new(file());
     let tail = Tail::of(&kernel.file);
-    for step in script::operations::<Step>(&mut Unstructured::new(data)) {
+    for step in steps::<Step>(&mut Unstructured::new(data)) {
         if !is_possible(&model, &step) {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Message queues by key, with handles that go stale: the crate, C's calls and the model.
 
-use crate::{leaks, namespace, script};
+use crate::steps::steps;
+use crate::{leaks, namespace};
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::error::Errno;
 use ipc_safe::sysv::Selector;
@@ -31,7 +32,7 @@ pub(crate) fn enter() -> Model {
 /// Runs one input.
 pub fn run(data: &[u8]) {
     let (mut model, mut kernel) = (enter(), Kernel::default());
-    for Op { call, raw } in script::operations(&mut Unstructured::new(data)) {
+    for Op { call, raw } in steps(&mut Unstructured::new(data)) {
         if !model.is_possible(&call) {
             continue;
         }

@@ -1,7 +1,8 @@
 //! Semaphore sets by key, with guards, and handles that go stale: the crate, C's calls and the model.
 
 use crate::msg_ops::last;
-use crate::{leaks, namespace, script};
+use crate::steps::steps;
+use crate::{leaks, namespace};
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::error::Errno;
 use ipc_safe::testing::model::Fault;
@@ -38,7 +39,7 @@ pub(crate) fn enter_with(limits: &str) {
 /// Runs one input.
 pub fn run(data: &[u8]) {
     let (mut model, mut kernel) = (enter(), Kernel::default());
-    for Op { call, raw, look } in script::operations(&mut Unstructured::new(data)) {
+    for Op { call, raw, look } in steps(&mut Unstructured::new(data)) {
         if !model.is_possible(&call) {
             continue;
         }

@@ -1,7 +1,8 @@
 //! Children that use a set with undo, and end in whatever way: what is given back, and what is not. Those that are forked come with
 //! the parent's guards, which are not theirs to release; most are twins, which share its memory and are there sooner.
 
-use crate::{leaks, script, sem_ops};
+use crate::steps::steps;
+use crate::{leaks, sem_ops};
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::sysv::{SemaphoreGuard, SemaphoreSet};
 use ipc_safe::testing::model::set::{Change, Operation, Process, Set, Step};
@@ -48,7 +49,7 @@ pub fn run(data: &[u8]) {
     sem_ops::enter_with("4 9 3 3");
     let mut u = Unstructured::new(data);
     let Ok((ending, number)) = u.arbitrary::<(u8, u8)>() else { return };
-    let operations: Vec<Op> = script::operations(&mut u).collect();
+    let operations: Vec<Op> = steps(&mut u).collect();
     family(Ending::of(ending), number, &operations);
     leaks::check();
 }

@@ -2,7 +2,8 @@
 //! last byte in its last page is watched through another attachment: it is memory that a wrong write reaches without a fault.
 
 use crate::msg_ops::last;
-use crate::{leaks, namespace, script};
+use crate::steps::steps;
+use crate::{leaks, namespace};
 use arbitrary::{Arbitrary, Unstructured};
 use ipc_safe::sysv::Segment;
 use ipc_safe::testing::fork;
@@ -53,7 +54,7 @@ pub(crate) fn enter() -> Model {
 pub fn run(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let mut system = System::new(enter(), u.arbitrary().unwrap_or(0));
-    for op in script::operations(&mut u) {
+    for op in steps(&mut u) {
         match op {
             Op::Call { call, watch } => system.call(&call, watch),
             Op::Touch { attachment, byte } => system.touch(attachment, byte),

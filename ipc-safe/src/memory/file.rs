@@ -224,7 +224,8 @@ impl<P: Writable> FileMapping<P> {
     ///
     /// [`Truncated`](ErrorKind::Truncated) when the file ends before the last byte: those before the end are written;
     /// [`OutOfRange`](ErrorKind::OutOfRange) when the range leaves the mapping, and nothing is written;
-    /// [`Unsupported`](ErrorKind::Unsupported) where a sandbox forbids `process_vm_writev`.
+    /// [`Unsupported`](ErrorKind::Unsupported) where a sandbox forbids `process_vm_writev`; that of `fstat`, by which the end of the
+    /// file is looked up before the bytes are copied and once more afterwards, when they may be written already.
     pub fn write(&self, offset: usize, source: &[u8]) -> Result<()> {
         let call = "FileMapping::write";
         let start = self.place(call, offset, source.len())?;
@@ -248,7 +249,8 @@ impl<P: Writable> FileMapping<P> {
     ///
     /// # Errors
     ///
-    /// That of the call; [`Truncated`](ErrorKind::Truncated) when the mapped file ends at or before `offset`.
+    /// That of the call; [`Truncated`](ErrorKind::Truncated) when the mapped file ends at or before `offset`; that of `fstat`, as for
+    /// [`write`](Self::write).
     pub fn read_from(&self, offset: usize, len: usize, descriptor: impl AsFd) -> Result<usize> {
         let call = "FileMapping::read_from";
         let start = self.place(call, offset, len)?;
