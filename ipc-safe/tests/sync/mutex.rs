@@ -1,7 +1,7 @@
 //! The mutex of one word.
 
 use crate::support::{eventually, fork, watchdog};
-use crate::tools::{Gate, shared, state, thread_id};
+use crate::tools::{Gate, in_processes_and_threads, shared, state, thread_id};
 use ipc_safe::shared::{Shared, SharedCell};
 use ipc_safe::sync::{Mutex, MutexGuard};
 use ipc_safe::sysv::Segment;
@@ -38,30 +38,15 @@ fn a_timed_lock_gives_up_in_time_and_not_before() {
 
 #[test]
 fn processes_and_threads_exclude_each_other() {
-    const PROCESSES: u64 = 8;
-    const THREADS: u64 = 2;
     const ROUNDS: u64 = 5_000;
     let _watchdog = watchdog();
     let counter = shared::<Counter>();
-    let count = || {
+    let sum = in_processes_and_threads(ROUNDS, || {
         for _ in 0..ROUNDS {
             counter.lock().update(|count| count + 1);
         }
-    };
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|_| {
-            fork(|| {
-                std::thread::scope(|scope| {
-                    for _ in 0..THREADS {
-                        scope.spawn(count);
-                    }
-                });
-                0
-            })
-        })
-        .collect();
-    children.into_iter().for_each(crate::support::Forked::succeed);
-    assert_eq!(counter.lock().get(), PROCESSES * THREADS * ROUNDS);
+    });
+    assert_eq!(counter.lock().get(), sum);
 }
 
 #[test]

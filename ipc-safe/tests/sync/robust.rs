@@ -1,7 +1,7 @@
 //! The robust mutex: what happens when its holder dies, and what it takes to fool it.
 
 use crate::support::{Forked, eventually, fork, watchdog};
-use crate::tools::{Gate, shared, state, thread_id};
+use crate::tools::{Gate, in_processes_and_threads, shared, state, thread_id};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::shared::{Shared, SharedCell};
 use ipc_safe::sync::{Locked, RobustMutex};
@@ -276,30 +276,15 @@ fn starting_another_program_with_the_lock_holds_it() {
 
 #[test]
 fn processes_and_threads_exclude_each_other() {
-    const PROCESSES: u64 = 8;
-    const THREADS: u64 = 2;
     const ROUNDS: u64 = 2_000;
     let _watchdog = watchdog();
     let counter = shared::<Counter>();
-    let count = || {
+    let sum = in_processes_and_threads(ROUNDS, || {
         for _ in 0..ROUNDS {
             consistent(counter.lock().unwrap()).update(|count| count + 1);
         }
-    };
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|_| {
-            fork(|| {
-                std::thread::scope(|scope| {
-                    for _ in 0..THREADS {
-                        scope.spawn(count);
-                    }
-                });
-                0
-            })
-        })
-        .collect();
-    children.into_iter().for_each(Forked::succeed);
-    assert_eq!(consistent(counter.lock().unwrap()).get(), PROCESSES * THREADS * ROUNDS);
+    });
+    assert_eq!(consistent(counter.lock().unwrap()).get(), sum);
 }
 
 /// Two numbers that are equal whenever nobody is in between.

@@ -60,6 +60,23 @@ pub(crate) fn thread_id() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
 }
 
+/// Runs `count` in two threads of each of eight processes at once; it counts up by `rounds`. Returns the sum.
+pub(crate) fn in_processes_and_threads(rounds: u64, count: impl Fn() + Sync) -> u64 {
+    const PROCESSES: u64 = 8;
+    const THREADS: u64 = 2;
+    let threads = || {
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(&count);
+            }
+        });
+        0
+    };
+    let children: Vec<_> = (0..PROCESSES).map(|_| fork(threads)).collect();
+    children.into_iter().for_each(Forked::succeed);
+    PROCESSES * THREADS * rounds
+}
+
 /// Expects a failure of this kind.
 #[track_caller]
 pub(crate) fn fails<T>(result: Result<T>, kind: ErrorKind) {
