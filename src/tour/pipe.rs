@@ -5,7 +5,7 @@ use super::memory::unused_name;
 use crate::failure::{Failure, Result};
 use crate::inventory::Name;
 use ipc_safe::command::Pipeline;
-use ipc_safe::pipe::{Fifo, OwnedFifo, PIPE_BUF, PipeOptions, PipeReader, PipeWriter, pipe};
+use ipc_safe::pipe::{Fifo, OwnedFifo, PIPE_BUF, PipeOptions, PipeReader, PipeWriter, Writable, pipe};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -192,10 +192,24 @@ impl Both {
         }
     }
 
+    /// Waits for bytes, or for the end of the stream. A FIFO that nobody has opened for writing yet would read as ended; and when the
+    /// other process ends before it has, the FIFO does not tell, but then nobody reads what is written either.
+    fn wait(&self) -> ipc_safe::Result<()> {
+        const LOOK: Duration = Duration::from_millis(50);
+        loop {
+            match self.reader.wait_timeout(LOOK) {
+                Err(error) if error.is_timed_out() => {}
+                ready => return ready.map(drop),
+            }
+            if matches!(self.writer.try_wait(), Ok(Writable::Broken)) {
+                return Ok(());
+            }
+        }
+    }
+
     /// How long the message is.
     fn receive_stream(&mut self) -> ipc_safe::Result<usize> {
-        // A FIFO that nobody has opened for writing yet would read as ended.
-        self.reader.wait()?;
+        self.wait()?;
         self.fill(HEADER)?;
         let header = self.incoming.first_chunk().copied().unwrap_or_default();
         self.fill(usize::try_from(u64::from_le_bytes(header)).unwrap_or(0))
