@@ -1,5 +1,6 @@
 //! One system call of a program that fails though the kernel could make it.
 
+use crate::leaks;
 use arbitrary::Unstructured;
 use ipc_safe::error::Errno;
 use ipc_safe::testing::model::Fault;
@@ -18,6 +19,19 @@ impl Fallible {
     pub(crate) const fn of(name: &'static str, errnos: &'static [i32]) -> Self {
         Self { name, errnos, is_meant: |_| true }
     }
+}
+
+/// Runs an input of a target with a fault: a plan, and a program of calls on what the model has. Nothing may be left afterwards.
+pub(crate) fn run<M: Send>(
+    data: &[u8],
+    fallible: &'static [Fallible],
+    model: M,
+    program: impl FnOnce(M, &Injection, &mut Unstructured<'_>) + Send,
+) {
+    let mut u = Unstructured::new(data);
+    let Ok(plan) = Plan::of(&mut u, fallible) else { return };
+    plan.run(|injection| program(model, injection, &mut u));
+    leaks::check();
 }
 
 /// What fails: the `nth` call of this name.

@@ -1,8 +1,8 @@
 //! Message queues where a system call fails that could have been made.
 
-use crate::fault::{Fallible, Injection, Plan};
+use crate::fault::{self, Fallible, Injection};
+use crate::msg_ops;
 use crate::steps::steps;
-use crate::{leaks, msg_ops};
 use arbitrary::Unstructured;
 use ipc_safe::testing::model::program::queues::{Call, Kernel, Model};
 use libc::{E2BIG, EACCES, EAGAIN, EIDRM, EINTR, EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM};
@@ -16,11 +16,7 @@ const FALLIBLE: &[Fallible] = &[
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let model = msg_ops::enter();
-    let mut u = Unstructured::new(data);
-    let Ok(plan) = Plan::of(&mut u, FALLIBLE) else { return };
-    plan.run(|injection| program(model, injection, &mut u));
-    leaks::check();
+    fault::run(data, FALLIBLE, msg_ops::enter(), program);
 }
 
 fn program(mut model: Model, injection: &Injection, u: &mut Unstructured<'_>) {

@@ -1,8 +1,8 @@
 //! Semaphore sets and guards where a system call fails that could have been made.
 
-use crate::fault::{Fallible, Injection, Plan, keeping_errno};
+use crate::fault::{self, Fallible, Injection, keeping_errno};
+use crate::sem_ops;
 use crate::steps::steps;
-use crate::{leaks, sem_ops};
 use arbitrary::Unstructured;
 use ipc_safe::error::Errno;
 use ipc_safe::testing::model::program::sets::{Call, Kernel, Model};
@@ -20,11 +20,7 @@ const FALLIBLE: &[Fallible] = &[
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let model = sem_ops::enter();
-    let mut u = Unstructured::new(data);
-    let Ok(plan) = Plan::of(&mut u, FALLIBLE) else { return };
-    plan.run(|injection| program(model, injection, &mut u));
-    leaks::check();
+    fault::run(data, FALLIBLE, sem_ops::enter(), program);
 }
 
 fn program(mut model: Model, injection: &Injection, u: &mut Unstructured<'_>) {

@@ -1,9 +1,9 @@
 //! Segments and attachments where a system call fails that could have been made.
 
-use crate::fault::{Fallible, Injection, Plan, keeping_errno};
+use crate::fault::{self, Fallible, Injection, keeping_errno};
 use crate::msg_ops::last;
+use crate::shm_ops;
 use crate::steps::steps;
-use crate::{leaks, shm_ops};
 use arbitrary::Unstructured;
 use ipc_safe::testing::model::program::segments::{Call, Kernel, Model};
 use libc::{EACCES, EIDRM, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSPC, ENOSYS, EPERM};
@@ -17,11 +17,7 @@ const FALLIBLE: &[Fallible] = &[
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let model = shm_ops::enter();
-    let mut u = Unstructured::new(data);
-    let Ok(plan) = Plan::of(&mut u, FALLIBLE) else { return };
-    plan.run(|injection| program(model, injection, &mut u));
-    leaks::check();
+    fault::run(data, FALLIBLE, shm_ops::enter(), program);
 }
 
 fn program(mut model: Model, injection: &Injection, u: &mut Unstructured<'_>) {
