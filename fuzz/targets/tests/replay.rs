@@ -5,6 +5,7 @@
 use ipc_targets::{TARGETS, Target, target};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Random inputs a target, unless `IPC_TARGETS_RANDOM` has another number: here the crate is as programs have it, while
 /// under the fuzzer it copies shared memory by a way of its own.
@@ -97,4 +98,28 @@ fn every_target_has_its_files() {
         assert!(!inputs(&folder("corpus", target)).is_empty(), "no corpus of {}", target.name);
     }
     assert!(TARGETS.is_sorted_by_key(|target| target.name), "targets are listed by name");
+}
+
+/// Each planted error is of a target, says what it is, and is one that the code still has a place for.
+#[test]
+fn planted_errors_still_apply() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("fuzz/targets");
+    for entry in fs::read_dir(root.join("fuzz/planted")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        assert!(target(name.split('-').next().expect("a name")).is_some(), "{name} is of no target");
+        let text = fs::read_to_string(&path).expect("a patch");
+        assert!(text.starts_with("# "), "{name} does not say what it plants");
+        // Git looks at paths from its own root; a copy of the tree may lie in another one's.
+        let mut check = Command::new("git");
+        check
+            .args(["apply", "--check"])
+            .arg(&path)
+            .current_dir(root)
+            .env("GIT_CEILING_DIRECTORIES", root.parent().expect("a folder"));
+        match check.output() {
+            Ok(output) => assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr)),
+            Err(error) => println!("skipped: {name} is not tried without git: {error}"),
+        }
+    }
 }
