@@ -7,6 +7,7 @@
 mod bells;
 mod borders;
 mod ends;
+mod forms;
 mod kills;
 mod model;
 mod nonsense;

@@ -210,7 +210,8 @@ impl Tally {
             *by_number.entry(format!("fired {}", table::name(*number))).or_default() += count;
         }
         let fired = by_number.values().sum();
-        let totals = [("injected", self.injected), ("fired", fired), ("survived", self.survived)];
+        let leaks = self.failures.iter().filter(|failure| failure.contains("left:")).count() as u64;
+        let totals = [("injected", self.injected), ("fired", fired), ("survived", self.survived), ("leaks", leaks)];
         let numbers = by_number.iter().map(|(number, count)| (number.as_str(), *count));
         crate::support::figures(name, totals.into_iter().chain(numbers));
         let Self { injected, survived, unreached, failures, .. } = self;

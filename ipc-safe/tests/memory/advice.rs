@@ -1,6 +1,7 @@
 //! Advice: what it does, and to which pages.
 
-use crate::tools::{dies_of, fails, fails_here, file, has_flag, isolated, page, say, says};
+use crate::support::say;
+use crate::tools::{dies_of, fails, fails_here, file, has_flag, isolated, page, says};
 use ipc_safe::error::ErrorKind::{InvalidInput, OutOfRange, PermissionDenied};
 use ipc_safe::memory::{Advice, FileMapping, Hazard, MapOptions, Memfd, PrivateMemory};
 

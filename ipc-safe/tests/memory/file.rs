@@ -159,7 +159,7 @@ fn flushing_reaches_what_it_should_and_nothing_outside() {
 fn locked_pages_are_not_invalidated() {
     isolated(|| {
         let mapping = FileMapping::new(file(page())).unwrap();
-        let Ok(_locked) = mapping.lock() else { return crate::tools::say("skipped: no page may be locked") };
+        let Ok(_locked) = mapping.lock() else { return crate::support::say("skipped: no page may be locked") };
         says(mapping.flush_and_invalidate(), "msync: EBUSY: pages of it are locked");
     });
 }

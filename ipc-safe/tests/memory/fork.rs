@@ -91,7 +91,7 @@ fn a_part_that_is_wiped_is_zero_in_the_child_and_kept_again() {
 fn locks_are_not_inherited_and_their_guards_do_nothing_in_a_child() {
     isolated(|| {
         let memory = PrivateMemory::new(4 * page()).unwrap();
-        let Ok(guard) = memory.lock() else { return crate::tools::say("skipped: no page may be locked") };
+        let Ok(guard) = memory.lock() else { return crate::support::say("skipped: no page may be locked") };
         let locked = || crate::tools::status("VmLck");
         let before = locked();
         assert_eq!(before as usize * 1024, 4 * page());

@@ -1,6 +1,7 @@
 //! A file system in memory that is full: an error where room is made, and never a signal later.
 
-use crate::tools::{fails, isolated, page, punch, say};
+use crate::support::say;
+use crate::tools::{fails, isolated, page, punch};
 use ipc_safe::error::ErrorKind::{LimitReached, OutOfMemory};
 use ipc_safe::memory::{Advice, FileMapping, PosixObject};
 use std::ffi::CStr;

@@ -1,8 +1,8 @@
 //! Huge pages: private memory of them, and what is refused. The pool belongs to the whole machine: tests use what is free in
 //! it and never change it.
 
-use crate::support::fork;
-use crate::tools::{dies_of, fails, in_child, isolated, mapped_at, page, say, says};
+use crate::support::{fork, say};
+use crate::tools::{dies_of, fails, in_child, isolated, mapped_at, page, says};
 use ipc_safe::error::ErrorKind::{InvalidInput, LimitReached, OutOfMemory};
 use ipc_safe::memory::{MapOptions, Memfd, ReadOnly};
 use std::sync::{Mutex, PoisonError};

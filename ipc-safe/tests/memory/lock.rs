@@ -1,7 +1,7 @@
 //! Pages that stay in memory.
 
-use crate::support::has_capability;
-use crate::tools::{become_nobody, fails, has_flag, isolated, limit, mappings, page, say, says, status};
+use crate::support::{has_capability, say};
+use crate::tools::{become_nobody, fails, has_flag, isolated, limit, mappings, page, says, status};
 use ipc_safe::error::ErrorKind::{OutOfMemory, PermissionDenied};
 use ipc_safe::memory::{FileMapping, LockAll, MapOptions, PrivateMemory, SharedMemory, lock_all};
 

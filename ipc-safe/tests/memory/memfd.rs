@@ -1,7 +1,8 @@
 //! Memfds: what seals they have, what that makes of them, and what is believed of a descriptor that came from elsewhere.
 
 use crate::child::Child;
-use crate::tools::{fails, file, has_flag, in_child, isolated, page, punch, reopened, say, says, size};
+use crate::support::say;
+use crate::tools::{fails, file, has_flag, in_child, isolated, page, punch, reopened, says, size};
 use ipc_safe::error::ErrorKind::{InvalidInput, Other, OutOfMemory, PermissionDenied, Unsupported};
 use ipc_safe::error::Rejected;
 use ipc_safe::memory::{FileMapping, FixedMemfd, FrozenMemfd, Memfd, PosixObject, Seals};

@@ -254,7 +254,7 @@ fn another_user_may_not_open_a_private_object() {
         let object = new(&name, 1);
         // SAFETY: takes no argument and cannot fail.
         if unsafe { libc::geteuid() } != 0 {
-            return crate::tools::say("skipped: only root can become another user");
+            return crate::support::say("skipped: only root can become another user");
         }
         in_child(|| {
             become_nobody();

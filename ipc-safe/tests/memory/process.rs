@@ -44,7 +44,7 @@ fn ranges_of_another_process_are_checked() {
             |from: usize, to: usize| advise_process(&own, std::slice::from_ref(&(from..to)), RemoteAdvice::Cold);
         if let Err(error) = advise(start, start + page()) {
             assert_eq!(error.kind(), PermissionDenied, "{error}");
-            return crate::tools::say("skipped: no right to advise");
+            return crate::support::say("skipped: no right to advise");
         }
         fails(advise(start + 1, start + page()), InvalidInput, libc::EINVAL);
         drop(memory);
@@ -59,7 +59,7 @@ fn a_process_of_another_user_may_not_be_advised() {
         let process = pidfd(std::process::id().cast_signed());
         // SAFETY: takes no argument and cannot fail.
         if unsafe { libc::geteuid() } != 0 {
-            return crate::tools::say("skipped: only root can become another user");
+            return crate::support::say("skipped: only root can become another user");
         }
         let memory = PrivateMemory::new(page()).unwrap();
         let range = memory.as_ptr().addr()..memory.as_ptr().addr() + page();

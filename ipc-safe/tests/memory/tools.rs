@@ -5,8 +5,6 @@ use ipc_safe::error::{Errno, Error, ErrorKind, Result};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The size of a page.
 pub(crate) fn page() -> usize {
@@ -16,7 +14,6 @@ pub(crate) fn page() -> usize {
 /// Runs a test in a forked child, which leaves no descriptor behind. Its assertions end the child, which fails the test.
 #[track_caller]
 pub(crate) fn isolated(body: impl FnOnce()) {
-    speak_up();
     let _watchdog = watchdog();
     fork(|| {
         begin();
@@ -49,34 +46,11 @@ pub(crate) fn dies_of<T>(signal: i32, body: impl FnOnce() -> T) {
     assert_eq!(status.signal(), Some(signal), "the child ended with {status}");
 }
 
-/// Whether this process is a test of its own.
-static IS_CHILD: AtomicBool = AtomicBool::new(false);
-
-/// A child says what went wrong itself: what it prints as usual, the test harness keeps and forgets. Set before the fork, for
-/// a child may find the lock of the hook taken by a thread that it does not have.
-fn speak_up() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| match IS_CHILD.load(Ordering::Relaxed) {
-            true => say(&panic.to_string()),
-            false => usual(panic),
-        }));
-    });
-}
-
 /// A child dies with its parent and leaves no core file.
 fn begin() {
     // SAFETY: takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    IS_CHILD.store(true, Ordering::Relaxed);
     limit(libc::RLIMIT_CORE, 0);
-}
-
-/// A line for whoever runs the tests. Not `println`: what that prints in a child, the test harness keeps to itself.
-pub(crate) fn say(text: &str) {
-    // Without the lock and the descriptor that std would take.
-    let _ = rustix::io::write(std::io::stderr(), format!("{text}\n").as_bytes());
 }
 
 /// Sets a limit of this process.

@@ -1,14 +1,11 @@
 //! A process of its own for a test: signals are sent to processes, and the test program has many threads.
 
 use crate::support::{fork, watchdog};
-use std::panic::PanicHookInfo;
-use std::sync::Once;
 
 /// Runs `body` in a forked child, where it is the only thread. What it leaves must be as it was: the mask, the pending
 /// signals, the actions, the descriptors.
 pub(crate) fn alone(body: impl FnOnce()) {
     let _watchdog = watchdog();
-    tell_panics_of_children();
     fork(|| {
         end_with_parent();
         let before = state();
@@ -49,25 +46,4 @@ pub(crate) fn descriptors() -> Vec<i32> {
 
 fn number(name: &std::ffi::OsStr) -> i32 {
     name.to_str().and_then(|name| name.parse().ok()).expect("a descriptor's name is its number")
-}
-
-/// The test harness collects what a test prints; what a forked child prints would be lost with it. Its panics are written to
-/// the error output as they are.
-fn tell_panics_of_children() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let program = std::process::id();
-        let harness = std::panic::take_hook();
-        std::panic::set_hook(Box::new(
-            move |panic| {
-                if std::process::id() == program { harness(panic) } else { tell(panic) }
-            },
-        ));
-    });
-}
-
-fn tell(panic: &PanicHookInfo<'_>) {
-    let text = format!("in a child: {panic}\n");
-    // SAFETY: reads the text.
-    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
 }

@@ -8,6 +8,7 @@ pub mod waiting;
 use ipc_safe::testing::{Watchdog, isolated};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 /// Longer than any test takes on a slow machine, shorter than anybody waits.
@@ -49,6 +50,7 @@ pub struct Forked {
 /// Runs `body` in a forked child of this thread; its result is the exit status, 101 when it panics.
 #[must_use]
 pub fn fork(body: impl FnOnce() -> i32) -> Forked {
+    tell_panics_of_children();
     // SAFETY: the child runs on a copy of this thread only. glibc makes `malloc` usable after `fork`, and the bodies of the
     // tests take no other lock that another thread could have held.
     let pid = unsafe { libc::fork() };
@@ -59,6 +61,27 @@ pub fn fork(body: impl FnOnce() -> i32) -> Forked {
         unsafe { libc::_exit(code) };
     }
     Forked { pid }
+}
+
+/// The test harness keeps what a test prints; what a child prints would be lost with it, so its panics go to the error output
+/// as they are. The parent sees to it: in a child, the lock of the hook may be held by a thread that it does not have.
+pub fn tell_panics_of_children() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let program = std::process::id();
+        let harness = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| match std::process::id() == program {
+            true => harness(panic),
+            false => say(&format!("in a forked child: {panic}")),
+        }));
+    });
+}
+
+/// A line for whoever runs the tests. Not `println`: what that prints in a child, the test harness keeps to itself.
+pub fn say(text: &str) {
+    let text = format!("{text}\n");
+    // Without the lock and the descriptor that std would take. SAFETY: reads the text.
+    unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
 }
 
 impl Forked {

@@ -5,7 +5,7 @@ use ipc_safe::Result;
 use ipc_safe::error::{Error, ErrorKind};
 use ipc_safe::signal::{Information, MaskGuard, Signal, SignalSet};
 use ipc_safe::timer::{IntervalClock, Schedule};
-use std::io::{Error as IoError, Write};
+use std::io::Error as IoError;
 use std::time::{Duration, Instant};
 
 /// The three interval timers.
@@ -44,8 +44,6 @@ fn forked(body: impl FnOnce()) -> Forked {
     fork(|| {
         // SAFETY: takes numbers only. A test that is ended from outside leaves no process behind.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-        // The test harness would keep what is printed, and nobody reads the child's copy of it.
-        std::panic::set_hook(Box::new(|panic| drop(writeln!(std::io::stderr(), "in a forked process: {panic}"))));
         body();
         0
     })
