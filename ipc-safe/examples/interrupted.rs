@@ -1,5 +1,5 @@
 //! Runs a program in which every call that can wait is interrupted once before it is made: it fails with `EINTR`, as if a signal
-//! handler had run, and the next one of the same thread goes on. Programs that forget about that are found out; the tests of
+//! handler had run, and the next one that can wait goes on. Programs that forget about that are found out; the tests of
 //! this crate run like this, too.
 //!
 //! ```text
@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 use ipc_safe::error::Errno;
+use ipc_safe::process::Pid;
 use ipc_safe::testing::{Answer, Call, SystemCall, intercept};
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
@@ -70,8 +71,10 @@ fn run() -> Result<ExitStatus, Box<dyn Error>> {
     let status = intercept(
         &calls,
         |call| {
-            let is_next = call.thread().is_some_and(|thread| interrupted.remove(&thread));
-            if call.is_by_body() || is_next || is_loading(call) || is_ready(call) || is_by_system(call) {
+            if call.is_by_body() || is_loading(call) || is_ready(call) || is_by_system(call) {
+                return Answer::Proceed;
+            }
+            if call.thread().is_some_and(|thread| interrupted.remove(&thread)) {
                 return Answer::Proceed;
             }
             interrupted.extend(call.thread());
@@ -100,15 +103,32 @@ fn is_ready(call: &Call) -> bool {
         "fcntl" => [libc::F_SETLKW, libc::F_OFD_SETLKW].contains(&call.integer(1)),
         "waitid" => lacks(3, libc::WNOHANG),
         "wait4" => lacks(2, libc::WNOHANG),
-        "sendto" | "recvfrom" => lacks(3, libc::MSG_DONTWAIT),
-        "sendmsg" | "recvmsg" => lacks(2, libc::MSG_DONTWAIT),
+        "sendto" | "recvfrom" => lacks(3, libc::MSG_DONTWAIT) && !is_nonblocking(call),
+        "sendmsg" | "recvmsg" => lacks(2, libc::MSG_DONTWAIT) && !is_nonblocking(call),
         "msgsnd" => lacks(3, libc::IPC_NOWAIT),
         "msgrcv" => lacks(4, libc::IPC_NOWAIT),
         "poll" => call.integer(2) != 0,
         "epoll_wait" | "epoll_pwait" => call.integer(3) != 0,
+        "ppoll" | "rt_sigtimedwait" => !has_no_time(call, 2),
+        "select" | "pselect6" => !has_no_time(call, 4),
+        "read" | "readv" | "write" | "writev" | "accept4" => !is_nonblocking(call),
         _ => true,
     };
     !waits
+}
+
+/// Whether the argument points to a time of nothing.
+fn has_no_time(call: &Call, argument: usize) -> bool {
+    let mut time = [0xff; 16];
+    call.argument(argument) != 0 && call.read_memory(call.argument(argument), &mut time).is_ok() && time == [0; 16]
+}
+
+/// Whether the descriptor, the first argument, is one that nobody waits at.
+fn is_nonblocking(call: &Call) -> bool {
+    let of = |thread: Pid| format!("/proc/{}/fdinfo/{}", thread.as_raw_pid(), call.integer(0));
+    let text = call.thread().and_then(|thread| std::fs::read_to_string(of(thread)).ok()).unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
 /// `FUTEX_WAIT`, `FUTEX_LOCK_PI`, `FUTEX_WAIT_BITSET`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI2`.

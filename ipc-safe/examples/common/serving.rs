@@ -2,6 +2,7 @@
 
 use ipc_safe::signal::{MaskGuard, Signal, SignalSet};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -40,11 +41,11 @@ impl Server {
         loop {
             let mut ready =
                 [PollFd::new(&stop, PollFlags::IN), PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN)];
-            if Arc::strong_count(&self.clients) > MOST {
-                poll(&mut ready[..1], Some(&PAUSE))?;
-            } else {
-                poll(&mut ready, None)?;
-            }
+            // A handler of another signal is no reason to end.
+            retry_on_intr(|| match Arc::strong_count(&self.clients) > MOST {
+                true => poll(&mut ready[..1], Some(&PAUSE)),
+                false => poll(&mut ready, None),
+            })?;
             if !ready[0].revents().is_empty() {
                 // Taken, or it would end the process when it is no longer blocked.
                 stop.read().or_else(|_| self.stop.try_wait())?;

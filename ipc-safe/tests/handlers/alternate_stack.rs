@@ -260,7 +260,8 @@ fn a_full_stack_is_reported_by_a_handler() {
                     matches!(information.origin, ipc_safe::signal::Origin::Fault { address } if address != 0);
                 // SAFETY: reads the words; ends the process.
                 unsafe {
-                    libc::write(std::os::fd::AsRawFd::as_raw_fd(&writer), WORDS.as_ptr().cast(), WORDS.len());
+                    let pipe = std::os::fd::AsRawFd::as_raw_fd(&writer);
+                    while libc::write(pipe, WORDS.as_ptr().cast(), WORDS.len()) == -1 {}
                     libc::_exit(if is_fault { 42 } else { 43 });
                 }
             };

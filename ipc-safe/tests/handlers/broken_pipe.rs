@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 fn write_in_vain() -> ErrorKind {
     let (reader, mut writer) = pipe().unwrap();
     drop(reader);
-    writer.write(b"text").unwrap_err().kind()
+    writer.write_all(b"text").unwrap_err().kind()
 }
 
 /// R-SIG-15: in a process of its own, which may end by it.

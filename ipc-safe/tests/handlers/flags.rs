@@ -199,12 +199,14 @@ fn reap_twenty() -> i32 {
     let ended = options().flag(Signal::CHLD).unwrap();
     for child in &children {
         // Waits for the end and leaves the status.
-        // SAFETY: writes one `siginfo_t`.
-        let result = unsafe {
+        // SAFETY: writes one `siginfo_t`, or nothing.
+        let wait = || unsafe {
             let mut info: libc::siginfo_t = std::mem::zeroed();
             libc::waitid(libc::P_PID, child.pid() as u32, &raw mut info, libc::WEXITED | libc::WNOWAIT)
         };
-        assert_eq!(result, 0);
+        while wait() == -1 {
+            assert_eq!(crate::tools::errno(), libc::EINTR);
+        }
     }
     assert!(!ended.is_set());
     drop(guard);

@@ -29,7 +29,7 @@ fn read_byte(pipe: &PipeReader) {
 /// Writes one byte in a handler.
 fn write_byte(pipe: &PipeWriter) {
     // SAFETY: reads one byte.
-    unsafe { libc::write(pipe.as_raw_fd(), b"x".as_ptr().cast(), 1) };
+    while unsafe { libc::write(pipe.as_raw_fd(), b"x".as_ptr().cast(), 1) } != 1 {}
 }
 
 /// What a handler uses before and after it waits, and that says when it is freed.

@@ -187,6 +187,7 @@ pub(crate) fn wait_for(pid: i32, flags: i32) -> std::io::Result<(i32, i32)> {
     let mut status = 0;
     // SAFETY: writes one integer.
     match unsafe { libc::waitpid(pid, &raw mut status, flags) } {
+        -1 if errno() == libc::EINTR => wait_for(pid, flags),
         -1 => Err(std::io::Error::last_os_error()),
         pid => Ok((pid, status)),
     }

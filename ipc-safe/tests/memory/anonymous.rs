@@ -19,6 +19,9 @@ fn private_memory_is_zero_at_first_and_a_slice() {
         );
         let mapped = mapped_at(memory.as_ptr().addr()).unwrap();
         assert_eq!(mapped.rights, "rw-p");
+        memory.as_mut()[1] = b'B';
+        assert_eq!(memory.as_ref(), &memory[..]);
+        assert_eq!(&memory.as_ref()[..4], b"aBc\0");
     });
 }
 

@@ -23,12 +23,18 @@ pub(crate) fn end_with_parent() {
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
-/// Mask, pending signals and actions as the kernel has them for the calling thread, and the open descriptors.
+/// Mask, pending signals and actions as the kernel has them for the calling thread, and the open descriptors. Not whether SIGURG
+/// is pending, which anybody may send: everybody ignores it, unless asked not to.
 pub(crate) fn state() -> Vec<String> {
+    const URGENT: u64 = 1 << (libc::SIGURG - 1);
     let status = std::fs::read_to_string("/proc/thread-self/status").expect("a thread has a status");
-    let names = ["SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"];
-    let signals = status.lines().filter(|line| names.iter().any(|name| line.starts_with(name))).map(str::to_owned);
-    signals.chain([format!("descriptors {:?}", descriptors())]).collect()
+    let line = |name: &str| {
+        let text = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of each");
+        u64::from_str_radix(text.trim(), 16).expect("a mask")
+    };
+    let pending = ["SigPnd:", "ShdPnd:"].map(|name| format!("{name} {:016x}", line(name) & !URGENT));
+    let others = ["SigBlk:", "SigIgn:", "SigCgt:"].map(|name| format!("{name} {:016x}", line(name)));
+    pending.into_iter().chain(others).chain([format!("descriptors {:?}", descriptors())]).collect()
 }
 
 /// The numbers of the open descriptors.

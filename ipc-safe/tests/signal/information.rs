@@ -186,6 +186,8 @@ fn a_core_dump_is_told() {
             let unlimited = libc::rlimit { rlim_cur: 1 << 30, rlim_max: 1 << 30 };
             // SAFETY: reads the limit; where it may not be so high there will be no core dump.
             unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const unlimited) };
+            // SAFETY: the default action, also where a shell has this program in the background, and so without this signal.
+            unsafe { libc::signal(libc::SIGQUIT, libc::SIG_DFL) };
             std::env::set_current_dir(folder.path()).expect("a folder");
             signal::raise(Signal::QUIT).map_or(1, |()| 2)
         });
