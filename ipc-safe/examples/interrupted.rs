@@ -15,7 +15,6 @@
 #![forbid(unsafe_code)]
 
 use ipc_safe::error::Errno;
-use ipc_safe::process::Pid;
 use ipc_safe::testing::{Answer, Call, SystemCall, intercept};
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
@@ -103,15 +102,15 @@ fn is_ready(call: &Call) -> bool {
         "fcntl" => [libc::F_SETLKW, libc::F_OFD_SETLKW].contains(&call.integer(1)),
         "waitid" => lacks(3, libc::WNOHANG),
         "wait4" => lacks(2, libc::WNOHANG),
-        "sendto" | "recvfrom" => lacks(3, libc::MSG_DONTWAIT) && !is_nonblocking(call),
-        "sendmsg" | "recvmsg" => lacks(2, libc::MSG_DONTWAIT) && !is_nonblocking(call),
+        "sendto" | "recvfrom" => lacks(3, libc::MSG_DONTWAIT) && !is_quick(call),
+        "sendmsg" | "recvmsg" => lacks(2, libc::MSG_DONTWAIT) && !is_quick(call),
         "msgsnd" => lacks(3, libc::IPC_NOWAIT),
         "msgrcv" => lacks(4, libc::IPC_NOWAIT),
         "poll" => call.integer(2) != 0,
         "epoll_wait" | "epoll_pwait" => call.integer(3) != 0,
         "ppoll" | "rt_sigtimedwait" => !has_no_time(call, 2),
         "select" | "pselect6" => !has_no_time(call, 4),
-        "read" | "readv" | "write" | "writev" | "accept4" => !is_nonblocking(call),
+        "read" | "readv" | "write" | "writev" | "accept4" => !is_quick(call),
         _ => true,
     };
     !waits
@@ -123,16 +122,18 @@ fn has_no_time(call: &Call, argument: usize) -> bool {
     call.argument(argument) != 0 && call.read_memory(call.argument(argument), &mut time).is_ok() && time == [0; 16]
 }
 
-/// Whether the descriptor, the first argument, is one that nobody waits at.
-fn is_nonblocking(call: &Call) -> bool {
-    let of = |thread: Pid| format!("/proc/{}/fdinfo/{}", thread.as_raw_pid(), call.integer(0));
-    let text = call.thread().and_then(|thread| std::fs::read_to_string(of(thread)).ok()).unwrap_or_default();
+/// Whether the descriptor, the first argument, is one that nobody waits at: it does not block, or is a file's.
+fn is_quick(call: &Call) -> bool {
+    let Some(thread) = call.thread() else { return false };
+    let path = |folder: &str| format!("/proc/{}/{folder}/{}", thread.as_raw_pid(), call.integer(0));
+    let text = std::fs::read_to_string(path("fdinfo")).unwrap_or_default();
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok()).unwrap_or(0);
+    flags & libc::O_NONBLOCK != 0 || std::fs::metadata(path("fd")).is_ok_and(|what| what.is_file())
 }
 
-/// `FUTEX_WAIT`, `FUTEX_LOCK_PI`, `FUTEX_WAIT_BITSET`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI2`.
-const FUTEX_WAITS: [i32; 5] = [0, 6, 9, 11, 13];
+/// `FUTEX_WAIT` and `FUTEX_WAIT_BITSET`. The kernel makes the others again by itself, such as `FUTEX_LOCK_PI`.
+const FUTEX_WAITS: [i32; 2] = [0, 9];
 
 /// Whether the program that makes the call is one of the system.
 fn is_by_system(call: &Call) -> bool {

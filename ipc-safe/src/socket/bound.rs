@@ -4,18 +4,21 @@ use super::fault::fault_at;
 use super::kind::Kind;
 use super::ready::errno;
 use super::{LocalAddress, LocalSocket};
-use crate::error::{Errno, Error, Rejected, Result, keeping_errno};
+use crate::error::{Errno, Error, ErrorKind, Rejected, Result, keeping_errno};
 use crate::names::{self, Identity};
 use crate::process::Generation;
 use core::fmt;
 use core::ops::Deref;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, openat, renameat_with, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, openat, renameat_with, statat, unlinkat,
+};
 use rustix::io::retry_on_intr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A socket that was bound, with its name if that is a path: it is unlinked when this is dropped, in the process that made it, if
 /// it still means this socket. Whatever others do with the name in that moment, no file of theirs is taken away.
@@ -108,6 +111,9 @@ impl<S: fmt::Debug> fmt::Debug for Bound<S> {
 /// How often somebody else may be faster before that is an error.
 pub(super) const ATTEMPTS: usize = 64;
 
+/// How long others may take to replace a socket, which is a few calls.
+const TURN: Duration = Duration::from_secs(2);
+
 /// The name of a file, while it means the same one: device and inode.
 pub(super) struct Name {
     place: Arc<Place>,
@@ -136,12 +142,16 @@ impl Name {
     pub(super) fn rename(self, replace_stale: bool) -> Result<Self> {
         let place = Arc::clone(&self.place);
         let failed = |call, number| Err(fault_at(call, number, &place.address));
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             match place.rename(&self.file, &place.file, RenameFlags::NOREPLACE) {
                 Ok(()) => return Ok(self.renamed()),
                 Err(Errno::EXIST) if replace_stale => {}
                 Err(Errno::EXIST) => break,
                 Err(number) => return failed("rename", number),
+            }
+            if turn.is_none() {
+                turn = Some(place.turn()?);
             }
             match place.is_stale(&place.file) {
                 Ok(true) => {}
@@ -154,7 +164,8 @@ impl Name {
                 Err(Errno::NOENT) => continue,
                 Err(number) => return failed("rename", number),
             }
-            // Somebody may have been faster, and live. What is under the temporary name now, nobody else touches.
+            // Somebody who does not wait for a turn may have been faster, and live. What is under the temporary name now, nobody
+            // else touches.
             if place.is_stale(&self.file) == Ok(true) {
                 // An error leaves the old socket there under its temporary name.
                 let _ = place.unlink(&self.file);
@@ -256,7 +267,31 @@ impl Place {
         Name { place: Arc::clone(self), file, identity, made_in: Generation::current(), kept: false }
     }
 
-    /// Moves a stale socket away, and unlinks it there. One that turns out to live is put back.
+    /// Waits until nobody else replaces a stale socket of the folder. Three who do so at once, and each put back what they took
+    /// away and found alive, could leave the path with one that has given up.
+    pub(super) fn turn(&self) -> Result<Turn> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = match retry_on_intr(|| openat(&self.folder, ".", flags, Mode::empty())) {
+            Ok(folder) => folder,
+            // A folder that may be changed and not be read: who replaces there has no turn.
+            Err(rustix::io::Errno::ACCESS) => return Ok(Turn(None)),
+            Err(number) => return Err(fault_at("open", errno(number), &self.address)),
+        };
+        let take = || match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(())),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(None),
+            // A file system that knows no locks.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK | rustix::io::Errno::NOSYS) => Ok(Some(())),
+            Err(number) => Err(fault_at("flock", errno(number), &self.address)),
+        };
+        if crate::wait::poll(TURN, take)?.is_none() {
+            let error = fault_at("flock", Errno::AGAIN, &self.address).kind_of(ErrorKind::TimedOut);
+            return Err(error.because("somebody holds a lock on the folder of the path, and does not get on"));
+        }
+        Ok(Turn(Some(folder)))
+    }
+
+    /// Moves a stale socket away, and unlinks it there. One that turns out to live is put back. Only by who has the turn.
     pub(super) fn take_away_stale(&self) -> Result<()> {
         let failed = |call, number| Err(fault_at(call, number, &self.address));
         match self.is_stale(&self.file) {
@@ -316,6 +351,17 @@ impl Place {
 
     fn unlink(&self, file: &OsStr) -> Raw<()> {
         unlinkat(&self.folder, file, AtFlags::empty()).map_err(errno)
+    }
+}
+
+/// The right to replace a stale socket of a folder, until this is dropped: a lock on the folder (`flock`).
+pub(super) struct Turn(Option<OwnedFd>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread forked meanwhile has a copy of the descriptor, and would keep the
+        // lock. An error means that there was none to be had.
+        let _ = self.0.as_ref().map(|folder| keeping_errno(|| flock(folder, FlockOperation::Unlock)));
     }
 }
 

@@ -56,7 +56,10 @@ impl BindOptions {
         self
     }
 
-    /// Takes the place of a socket at the path that nobody has open any more.
+    /// Takes the place of a socket at the path that nobody has open any more. Of several processes that do so at once, exactly one
+    /// has the path in the end: in one folder they take turns, by a lock on it ([flock(2)]), where they may read it.
+    ///
+    /// [flock(2)]: https://man7.org/linux/man-pages/man2/flock.2.html
     pub const fn replace_stale(mut self, replace: bool) -> Self {
         self.replace_stale = replace;
         self
@@ -78,7 +81,8 @@ impl BindOptions {
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::error::ErrorKind::AlreadyExists) when the address is taken: an abstract name, or a path, unless
-    /// a stale socket is there and to be replaced; [`NotFound`](crate::error::ErrorKind::NotFound) without the folder;
+    /// a stale socket is there and to be replaced; [`TimedOut`](crate::error::ErrorKind::TimedOut) when somebody keeps a lock on
+    /// the folder, which those who replace take in turns; [`NotFound`](crate::error::ErrorKind::NotFound) without the folder;
     /// [`PermissionDenied`](crate::error::ErrorKind::PermissionDenied) without the right to write to it;
     /// [`InvalidInput`](crate::error::ErrorKind::InvalidInput) for more than nine mode bits.
     pub fn listen<K: Connected>(self, address: &LocalAddress) -> Result<Bound<Listener<K>>> {
@@ -113,12 +117,17 @@ impl BindOptions {
             return Ok(Bound::new(socket, None));
         };
         let place = Place::of(path, address)?;
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             match bind(&socket, address) {
                 Ok(()) => return Ok(Bound::new(socket, Some(place.name_of_what_is_there()?))),
-                Err(number) if number.as_raw() == libc::EADDRINUSE && self.replace_stale => place.take_away_stale()?,
+                Err(number) if number.as_raw() == libc::EADDRINUSE && self.replace_stale => {}
                 Err(number) => return Err(failed(number)),
             }
+            if turn.is_none() {
+                turn = Some(place.turn()?);
+            }
+            place.take_away_stale()?;
         }
         Err(failed(Errno::from_raw(libc::EADDRINUSE)))
     }

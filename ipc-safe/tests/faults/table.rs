@@ -15,8 +15,8 @@ const fn row(function: &'static str, numbers: &'static [i32]) -> Row {
 
 use libc::{
     E2BIG, EACCES, EADDRINUSE, EAGAIN, EBUSY, ECHILD, ECONNABORTED, ECONNREFUSED, ECONNRESET, EEXIST, EFAULT, EFBIG,
-    EIDRM, EINTR, EINVAL, EIO, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENODEV, ENOENT, ENOMEM, ENOMSG, ENOSPC, ENOSYS,
-    ENOTCONN, ENXIO, EPERM, EPIPE, ERANGE, EROFS, ESRCH, ETIMEDOUT, EXDEV,
+    EIDRM, EINTR, EINVAL, EIO, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENODEV, ENOENT, ENOLCK, ENOMEM, ENOMSG, ENOSPC,
+    ENOSYS, ENOTCONN, ENXIO, EOPNOTSUPP, EPERM, EPIPE, ERANGE, EROFS, ESRCH, ETIMEDOUT, EXDEV,
 };
 
 /// The calls of the matrix, and the others that the crate makes. `recorded` calls are made to fail with each of the numbers.
@@ -51,6 +51,7 @@ const ROWS: &[Row] = &[
     row("fallocate", &[EINTR, ENOSPC, EFBIG, EIO]),
     row("fstat", &[ENOMEM, EIO, EACCES]),
     row("fcntl", &[EPERM, EBUSY, EINVAL, ENOMEM, EMFILE]),
+    row("flock", &[EINTR, EAGAIN, ENOLCK, EOPNOTSUPP]),
     row("fchmod", &[EPERM, EROFS, EIO]),
     row("fchmodat", &[EPERM, EROFS, EIO]),
     row("process_vm_readv", &[EFAULT, EPERM, ENOMEM]),

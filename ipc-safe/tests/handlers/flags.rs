@@ -205,7 +205,7 @@ fn reap_twenty() -> i32 {
             libc::waitid(libc::P_PID, child.pid() as u32, &raw mut info, libc::WEXITED | libc::WNOWAIT)
         };
         while wait() == -1 {
-            assert_eq!(crate::tools::errno(), libc::EINTR);
+            assert_eq!(errno(), libc::EINTR);
         }
     }
     assert!(!ended.is_set());

@@ -7,6 +7,7 @@ use ipc_safe::error::ErrorKind;
 use ipc_safe::process::ChildStatus;
 use ipc_safe::signal::{self, DefaultAction, Signal, SignalSet};
 use std::ffi::CStr;
+use std::io::Read;
 use std::process::Command;
 
 /// Forks a child that has every action at its default and nothing blocked, makes core dumps in `folder`, and does nothing.
@@ -33,8 +34,7 @@ fn idle(folder: &std::path::Path) -> Forked {
             .expect("a mask")
     });
     // The end of the pipe is the child's word that it is ready.
-    let mut nothing = [0];
-    assert_eq!(std::io::Read::read(&mut says, &mut nothing).expect("a pipe"), 0);
+    assert_eq!(says.read_to_end(&mut Vec::new()).expect("a pipe"), 0);
     child
 }
 
@@ -207,7 +207,7 @@ fn kill_ends_a_child_that_blocks_everything() {
         drop(saying);
         guard.wait().map_or(1, |_| 2)
     });
-    assert_eq!(std::io::Read::read(&mut says, &mut [0]).expect("a pipe"), 0);
+    assert_eq!(says.read_to_end(&mut Vec::new()).expect("a pipe"), 0);
     let id = crate::tools::pid(child.pid());
     signal::to_process(id, Signal::STOP).expect("a child");
     assert_eq!(outcome(&child), ChildStatus::Stopped { signal: libc::SIGSTOP });

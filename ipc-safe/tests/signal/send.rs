@@ -31,10 +31,10 @@ impl Receiver {
             }
             let guard = block(SignalSet::all());
             drop(saying);
-            let _ = told.read(&mut [0]);
+            let _ = told.read_exact(&mut [0]);
             guard.try_wait().map_or(0, |taken| taken.signal.as_raw())
         });
-        assert_eq!(says.read(&mut [0]).expect("a pipe"), 0);
+        assert_eq!(says.read_to_end(&mut Vec::new()).expect("a pipe"), 0);
         Self { process, tell }
     }
 

@@ -8,11 +8,13 @@ use ipc_safe::socket::{
     BindOptions, Bound, LocalAddress, LocalDatagram, LocalStream, Outgoing, SeqPacket, SeqPacketListener, Stream,
     StreamListener,
 };
+use ipc_safe::testing::{Answer, Call, SystemCall, intercept};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 fn listen(address: &LocalAddress) -> ipc_safe::Result<Bound<StreamListener>> {
@@ -175,47 +177,92 @@ fn a_stale_path_is_replaced() {
 /// R-SOCK-23: many start at once over a stale path; exactly one serves, and is reached.
 #[test]
 fn one_of_many_replaces_a_stale_path() {
+    alone(|| one_of_many_replaces(30, |replace| replace()));
+}
+
+/// The same when each of them is slow between any two steps, so that all of them are between the same two.
+#[test]
+fn one_of_many_slow_ones_replaces_a_stale_path() {
     alone(|| {
-        let folder = folder();
-        for round in 0..30 {
-            let address = path_in(&folder, "service");
-            leave_stale(&address);
-            let (begin, go) = std::io::pipe().unwrap();
-            let (end, stop) = std::io::pipe().unwrap();
-            let (results, tell) = std::io::pipe().unwrap();
-            let servers: Vec<_> = (0..8)
-                .map(|_| {
-                    fork(|| {
-                        let mut byte = [0];
-                        (&begin).read_exact(&mut byte).unwrap();
-                        let bound = if round % 2 == 0 {
-                            listen(&address).map(Bound::keep).map(std::os::fd::OwnedFd::from)
+        let steps = ["renameat2", "bind", "connect"].map(|name| SystemCall::named(name).unwrap());
+        one_of_many_replaces(10, |replace| {
+            let slow = |_: &Call| {
+                std::thread::sleep(Duration::from_millis(2));
+                Answer::Proceed
+            };
+            intercept(&steps, slow, replace).unwrap();
+        });
+    });
+}
+
+fn one_of_many_replaces(rounds: usize, how: impl Fn(&mut (dyn FnMut() + Send))) {
+    let folder = folder();
+    for round in 0..rounds {
+        let address = path_in(&folder, "service");
+        leave_stale(&address);
+        let (begin, go) = std::io::pipe().unwrap();
+        let (end, stop) = std::io::pipe().unwrap();
+        let (results, tell) = std::io::pipe().unwrap();
+        let servers: Vec<_> = (0..8)
+            .map(|_| {
+                fork(|| {
+                    let mut byte = [0];
+                    (&begin).read_exact(&mut byte).unwrap();
+                    let mut bound = None;
+                    how(&mut || {
+                        bound = if round % 2 == 0 {
+                            listen(&address).map(Bound::keep).map(std::os::fd::OwnedFd::from).ok()
                         } else {
                             let options = BindOptions::new().replace_stale(true);
-                            options.datagram(&address).map(Bound::keep).map(std::os::fd::OwnedFd::from)
+                            options.datagram(&address).map(Bound::keep).map(std::os::fd::OwnedFd::from).ok()
                         };
-                        let won = u8::from(bound.is_ok());
-                        (&tell).write_all(&[won]).unwrap();
-                        // Alive until everybody has tried.
-                        (&end).read_exact(&mut byte).unwrap();
-                        0
-                    })
+                    });
+                    let won = u8::from(bound.is_some());
+                    (&tell).write_all(&[won]).unwrap();
+                    // Alive until everybody has tried.
+                    (&end).read_exact(&mut byte).unwrap();
+                    0
                 })
-                .collect();
-            (&go).write_all(&[0; 8]).unwrap();
-            let mut won = [0; 8];
-            (&results).read_exact(&mut won).unwrap();
-            assert_eq!(won.iter().sum::<u8>(), 1, "round {round}: {won:?}");
-            if round % 2 == 0 {
-                LocalStream::connect(&address).unwrap();
-            } else {
-                LocalDatagram::unbound().unwrap().connect_to(&address).unwrap();
-            }
-            (&stop).write_all(&[0; 8]).unwrap();
-            servers.into_iter().for_each(crate::support::Forked::succeed);
-            assert_eq!(names(&folder), ["service"], "round {round}");
-            std::fs::remove_file(address.as_path().unwrap()).unwrap();
+            })
+            .collect();
+        (&go).write_all(&[0; 8]).unwrap();
+        let mut won = [0; 8];
+        (&results).read_exact(&mut won).unwrap();
+        assert_eq!(won.iter().sum::<u8>(), 1, "round {round}: {won:?}");
+        if round % 2 == 0 {
+            LocalStream::connect(&address).unwrap();
+        } else {
+            LocalDatagram::unbound().unwrap().connect_to(&address).unwrap();
         }
+        (&stop).write_all(&[0; 8]).unwrap();
+        servers.into_iter().for_each(crate::support::Forked::succeed);
+        assert_eq!(names(&folder), ["service"], "round {round}");
+        std::fs::remove_file(address.as_path().unwrap()).unwrap();
+    }
+}
+
+/// A lock on the folder that somebody keeps is an error in time, for those who need it, and nothing is left. It is given back.
+#[test]
+fn a_lock_on_the_folder_is_waited_for_and_given_back() {
+    use rustix::fs::{FlockOperation, flock};
+    alone(|| {
+        let folder = folder();
+        let address = path_in(&folder, "service");
+        let lock = File::open(folder.path()).unwrap();
+        flock(&lock, FlockOperation::LockExclusive).unwrap();
+        // Nothing is there to be replaced.
+        drop(listen(&address).unwrap());
+        leave_stale(&address);
+        for result in [listen(&address).map(drop), BindOptions::new().replace_stale(true).datagram(&address).map(drop)]
+        {
+            let error = fails(result, ErrorKind::TimedOut, libc::EAGAIN).to_string();
+            let reason = ": EAGAIN: somebody holds a lock on the folder of the path, and does not get on";
+            assert!(error.starts_with("flock of ") && error.ends_with(reason), "{error}");
+            assert_eq!(names(&folder), ["service"]);
+        }
+        flock(&lock, FlockOperation::Unlock).unwrap();
+        let _server = listen(&address).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
     });
 }
 
