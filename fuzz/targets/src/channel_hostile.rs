@@ -42,6 +42,9 @@ const WORDS: [u32; 18] = [
     u32::MAX - 1,
     u32::MAX,
 ];
+/// Lengths around the longest one, what fits into a quarter, and the mark of what is left out.
+const LENGTHS: [u32; 8] =
+    [0, 60, 61, CAPACITY as u32 / 2 - 4, CAPACITY as u32 / 2 - 3, CAPACITY as u32, u32::MAX - 3, u32::MAX];
 /// What nothing takes that is told to be done at once, however much the machine has to do.
 const HANG: Duration = Duration::from_secs(10);
 
@@ -66,14 +69,36 @@ enum What {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
-    Scribble { at: Where, what: What },
-    ScribbleAgain { at: Where, what: What },
-    Fill { at: u8, len: u8, byte: u8 },
-    Send { len: u8, timed: bool },
-    SendMany { len: u8 },
-    Reserve { len: u8, commit: bool },
-    Receive { into: Into },
-    ReceiveAgain { into: Into },
+    Scribble {
+        at: Where,
+        what: What,
+    },
+    /// About the length of the next record, if the positions make sense.
+    Lie {
+        len: u8,
+    },
+    Fill {
+        at: u8,
+        len: u8,
+        byte: u8,
+    },
+    Send {
+        len: u8,
+        timed: bool,
+    },
+    SendMany {
+        len: u8,
+    },
+    Reserve {
+        len: u8,
+        commit: bool,
+    },
+    Receive {
+        into: Into,
+    },
+    ReceiveAgain {
+        into: Into,
+    },
     Arm,
     CloseSender,
     CloseReceiver,
@@ -83,12 +108,13 @@ enum Step {
 /// Runs one input.
 pub fn run(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    let Ok(what) = u.int_in_range(0..=2) else { return };
+    let Ok(what) = u.int_in_range(0..=11_u8) else { return };
     let look = Look::at(Resources::DESCRIPTORS | Resources::MAPPINGS);
-    match what {
-        0 => Run::<Messages>::new(CAPACITY).all(&mut u),
-        1 => Run::<SharedMessages>::new(CAPACITY).all(&mut u),
-        _ => Run::<Values<Value>>::new(CAPACITY / 16).all(&mut u),
+    let ahead = what / 3;
+    match what % 3 {
+        0 => Run::<Messages>::new(CAPACITY).ahead(ahead).all(&mut u),
+        1 => Run::<SharedMessages>::new(CAPACITY).ahead(ahead).all(&mut u),
+        _ => Run::<Values<Value>>::new(CAPACITY / 16).ahead(ahead).all(&mut u),
     }
     look.end();
 }
@@ -114,6 +140,15 @@ impl<F: Way> Run<F> {
         let opened = run.open();
         assert_eq!(opened, Ok(()));
         run
+    }
+
+    /// So many quarters of a ring of messages further than the beginning: what goes wrong there goes out of the ring.
+    fn ahead(mut self, quarters: u8) -> Self {
+        for _ in 0..quarters {
+            assert_eq!(self.send((CAPACITY / 4 - 8) as u8, false), Ok(()));
+            assert_eq!(self.receive(Into::Vec), Ok(()));
+        }
+        self
     }
 
     fn all(mut self, u: &mut Unstructured<'_>) {
@@ -149,7 +184,8 @@ impl<F: Way> Run<F> {
 
     fn step(&mut self, step: Step) -> Answer<()> {
         match step {
-            Step::Scribble { at, what } | Step::ScribbleAgain { at, what } => self.scribble(at, what),
+            Step::Scribble { at, what } => self.scribble(at, what),
+            Step::Lie { len } => self.store(self.next(), LENGTHS[usize::from(len) % LENGTHS.len()]),
             Step::Fill { at, len, byte } => self.fill(at, len, byte),
             Step::Send { len, timed } => return self.send(len, timed),
             Step::SendMany { len } => return self.send_many(len),
@@ -167,7 +203,7 @@ impl<F: Way> Run<F> {
         let offset = match at {
             Where::Header(place) => PLACES[usize::from(place) % PLACES.len()],
             Where::Ring(word) => HEADER + usize::from(word) * 4 % CAPACITY,
-            Where::Next => HEADER + self.word(HEAD) as usize % CAPACITY / 8 * 8,
+            Where::Next => self.next(),
         };
         let word = match what {
             What::Table(place) => WORDS[usize::from(place) % WORDS.len()],
@@ -177,8 +213,17 @@ impl<F: Way> Run<F> {
                 rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned() | u32::from(marks & 3) << 30
             }
         };
+        self.store(offset, word);
+    }
+
+    fn store(&mut self, offset: usize, word: u32) {
         self.memory.bytes().store(offset, &word).expect("a place in the memory");
         self.scribbled = true;
+    }
+
+    /// Where the next record begins.
+    fn next(&self) -> usize {
+        HEADER + self.word(HEAD) as usize % CAPACITY / 8 * 8
     }
 
     fn word(&self, offset: usize) -> u32 {

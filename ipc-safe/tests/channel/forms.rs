@@ -6,6 +6,7 @@ use ipc_safe::Result;
 use ipc_safe::channel::{self, Channel, Receiver, Sender, SharedMessages, SharedSender, TypedReceiver, TypedSender};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::memory::SharedMemory;
+use ipc_safe::socket::LocalAddress;
 use std::time::Duration;
 
 const SHORT: Duration = Duration::from_millis(2);
@@ -246,4 +247,25 @@ fn each_way_of_a_shared_sender_does_the_same() {
     for send in send {
         ends(send(&mut sender, b"to nobody"), ErrorKind::Closed);
     }
+}
+
+/// What stands in a log: what it is, and what it is about. Not what is in the memory.
+#[test]
+fn everything_shows_itself() {
+    let starts = |text: String, with: &str| assert!(text.starts_with(with), "{text}, expected {with}");
+    let (mut sender, mut receiver) = channel::pair(256).unwrap();
+    sender.send(b"abc").unwrap();
+    starts(format!("{sender:?}"), "Sender { end: sending { waiting: Blocking, corrupt: false, .. }, ring: ");
+    starts(format!("{receiver:?}"), "Receiver { end: receiving { waiting: Blocking, corrupt: false, .. }, ring: ");
+    assert_eq!(format!("{:?}", sender.reserve(7).unwrap()), "Reservation { len: 7, .. }");
+    assert_eq!(format!("{:?}", receiver.peek().unwrap()), "Peeked { len: 3, .. }");
+    assert_eq!(format!("{:?}", receiver.batch().unwrap()), "Batch { .. }");
+    let (mut sender, mut receiver) = channel::typed_pair::<u64>(4).unwrap();
+    sender.send_many(&[1, 2, 3]).unwrap();
+    assert_eq!(format!("{:?}", receiver.drain().unwrap()), "Drain { len: 3, .. }");
+    let (memfd, channel) = Channel::<_, SharedMessages>::memfd(256).unwrap();
+    starts(format!("{channel:?}"), "Channel { shape: Shape { ");
+    starts(format!("{:?}", channel.sender().unwrap()), "SharedSender { seat: 0, corrupt: false, .. }");
+    let offer = channel::Offer::new(&LocalAddress::UNNAMED, memfd).unwrap();
+    starts(format!("{offer:?}"), "Offer { listener: ");
 }
