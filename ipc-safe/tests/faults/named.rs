@@ -7,7 +7,7 @@ use ipc_safe::process::{Children, getpid};
 use ipc_safe::signal::{Signal, SignalSet};
 use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
 use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
-use ipc_safe::testing::{Faults, Occurrence};
+use ipc_safe::testing::{Faults, Occurrence, in_process};
 use std::fs::read_dir;
 
 /// Runs `body` while the nth of these calls fails; what it returned, and how many of them it made.
@@ -99,6 +99,11 @@ fn a_connect_that_is_interrupted_makes_one_connection() {
 
 #[test]
 fn a_second_attachment_that_fails_leaves_the_first() {
+    // A process of its own: children of other tests would have copies of the attachment, which count.
+    in_process(second_attachment);
+}
+
+fn second_attachment() {
     let segment = Segment::private(100).unwrap();
     let (first, _) = with_fault("shmat", libc::ENOMEM, 2, || {
         let first = segment.attach().unwrap();
