@@ -7,7 +7,7 @@
 //! parent: wrote "hello world"
 //! child: read 11 bytes to the end of the stream: "hello world"
 //! parent: the child ended with exit status 0
-//! interrupted: 12 calls: read 6, write 5, wait4 1
+//! interrupted: 11 calls: read 5, write 5, wait4 1
 //! ```
 //!
 //! The system's own programs, which it may start, are left alone: a shell that is interrupted in a `write` loses what it had to

@@ -200,13 +200,7 @@ fn a_core_dump_is_told() {
 
 /// The status of a child that ended, which stays to be reaped.
 fn wait_keeping(child: &Forked) -> std::process::ExitStatus {
-    let id = child.pid().cast_unsigned();
-    // SAFETY: all-zero is a value of the structure.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: writes the information.
-    while unsafe { libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOWAIT) } == -1 {
-        assert_eq!(std::io::Error::last_os_error().kind(), std::io::ErrorKind::Interrupted);
-    }
+    let info = child.look(libc::WEXITED);
     let core = if info.si_code == libc::CLD_DUMPED { 0x80 } else { 0 };
     // SAFETY: the information is about a child.
     std::os::unix::process::ExitStatusExt::from_raw(unsafe { info.si_status() } | core)

@@ -40,14 +40,7 @@ fn idle(folder: &std::path::Path) -> Forked {
 
 /// What becomes of a child: its next change of state, or none when it goes on (then it takes a signal that ends it).
 fn outcome(child: &Forked) -> ChildStatus {
-    let id = child.pid().cast_unsigned();
-    let options = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOWAIT;
-    // SAFETY: all-zero is a value of the structure.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: a child of ours; only looks, with WNOWAIT, so that it stays ours to reap.
-    while unsafe { libc::waitid(libc::P_PID, id, &raw mut info, options) } == -1 {
-        assert_eq!(std::io::Error::last_os_error().kind(), std::io::ErrorKind::Interrupted);
-    }
+    let info = child.look(libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED);
     // SAFETY: what `waitid` tells of a child has a status.
     let status = unsafe { info.si_status() };
     match info.si_code {

@@ -65,7 +65,7 @@ pub fn fork(body: impl FnOnce() -> i32) -> Forked {
 
 /// The test harness keeps what a test prints; what a child prints would be lost with it, so its panics go to the error output
 /// as they are. The parent sees to it: in a child, the lock of the hook may be held by a thread that it does not have.
-pub fn tell_panics_of_children() {
+fn tell_panics_of_children() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let program = std::process::id();
@@ -80,7 +80,7 @@ pub fn tell_panics_of_children() {
 /// A line for whoever runs the tests. Not `println`: what that prints in a child, the test harness keeps to itself.
 pub fn say(text: &str) {
     let text = format!("{text}\n");
-    // Without the lock and the descriptor that std would take. SAFETY: reads the text.
+    // SAFETY: reads the text. Without the lock that std would take, which a thread may hold that a child does not have.
     unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
 }
 
@@ -102,6 +102,20 @@ impl Forked {
         // SAFETY: the child is not reaped yet, so the number is its own.
         let sent = unsafe { libc::kill(self.pid, signal) };
         assert_eq!(sent, 0, "kill: {}", std::io::Error::last_os_error());
+    }
+
+    /// Waits for one of these changes (`WEXITED` and its like), and leaves it to be waited for again.
+    #[must_use]
+    pub fn look(&self, changes: i32) -> libc::siginfo_t {
+        // SAFETY: all-zero is a value of the structure.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let id = self.pid.cast_unsigned();
+        // SAFETY: writes the information; the child is not reaped yet, so the number is its own.
+        while unsafe { libc::waitid(libc::P_PID, id, &raw mut info, changes | libc::WNOWAIT) } == -1 {
+            let error = std::io::Error::last_os_error();
+            assert_eq!(error.kind(), std::io::ErrorKind::Interrupted, "waitid: {error}");
+        }
+        info
     }
 
     /// Waits for the end.
