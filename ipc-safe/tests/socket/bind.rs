@@ -266,6 +266,33 @@ fn a_lock_on_the_folder_is_waited_for_and_given_back() {
     });
 }
 
+/// A child that another thread forks while a path is being replaced has a copy of the lock's descriptor, and not the lock.
+#[test]
+fn a_child_forked_during_a_turn_does_not_keep_the_lock() {
+    use rustix::fs::{FlockOperation, flock};
+    alone(|| {
+        let folder = folder();
+        let address = path_in(&folder, "service");
+        leave_stale(&address);
+        let (end, stop) = std::io::pipe().unwrap();
+        let mut child = None;
+        let forks = |_: &Call| {
+            child.get_or_insert_with(|| {
+                fork(|| {
+                    (&end).read_exact(&mut [0]).unwrap();
+                    0
+                })
+            });
+            Answer::Proceed
+        };
+        let within_a_turn = SystemCall::named("unlinkat").unwrap();
+        let _server = intercept(&[within_a_turn], forks, || listen(&address)).unwrap().unwrap();
+        flock(File::open(folder.path()).unwrap(), FlockOperation::NonBlockingLockExclusive).unwrap();
+        (&stop).write_all(&[0]).unwrap();
+        child.unwrap().succeed();
+    });
+}
+
 /// R-SOCK-23: while servers follow each other, a client finds one, or the stale path: never no path at all.
 #[test]
 fn there_is_no_moment_without_a_path() {
