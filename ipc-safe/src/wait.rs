@@ -137,14 +137,18 @@ impl Backoff {
         if left.is_zero() {
             return Err(Errno::TIMEDOUT);
         }
-        self.round = self.round.saturating_add(1);
-        if self.round <= Self::YIELDS {
-            std::thread::yield_now();
-        } else {
-            let doubled = Self::SHORTEST * (1 << (self.round - Self::YIELDS - 1).min(6));
-            std::thread::sleep(doubled.min(Self::LONGEST).min(left));
+        match Self::pause(self.round) {
+            Some(pause) => std::thread::sleep(pause.min(left)),
+            None => std::thread::yield_now(),
         }
+        self.round = self.round.saturating_add(1);
         Ok(())
+    }
+
+    /// How long to sleep in a round; the first one is 0.
+    fn pause(round: u32) -> Option<Duration> {
+        let doublings = round.checked_sub(Self::YIELDS)?;
+        Some((Self::SHORTEST * (1 << doublings.min(6))).min(Self::LONGEST))
     }
 }
 
@@ -164,6 +168,15 @@ pub(crate) fn poll<T>(timeout: Duration, mut condition: impl FnMut() -> Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn backoff_sleeps_longer_and_longer() {
+        let micros = |round| Backoff::pause(round).map(|pause| pause.as_micros());
+        let pauses: Vec<_> = (0..13).map(micros).collect();
+        let doubled = [20, 40, 80, 160, 320, 640, 1000, 1000, 1000].map(Some);
+        assert_eq!(pauses, [&[None; 4][..], &doubled].concat());
+        assert_eq!(micros(u32::MAX), Some(1000));
+    }
 
     #[test]
     fn backoff_ends_at_its_deadline_and_not_before() {

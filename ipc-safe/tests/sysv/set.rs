@@ -1,5 +1,6 @@
 //! Sets: several operations as one, status, limits of a call.
 
+use crate::intercept::before_each;
 use crate::support::{fork, watchdog};
 use crate::tools::{LONG, Waiting, fails};
 use ipc_safe::error::ErrorKind;
@@ -35,8 +36,10 @@ fn an_existing_set_is_opened_with_no_more_semaphores_than_it_has() {
         assert_eq!(SemaphoreSet::options().open(key, values).unwrap(), *set);
         assert_eq!(SemaphoreSet::options().create(true).open(key, values).unwrap(), *set);
     }
-    let more = SemaphoreSet::options().create(true).open(key, &[9, 9, 9]);
+    let open_more = || SemaphoreSet::options().create(true).open(key, &[9, 9, 9]);
+    let (more, calls) = before_each(&[libc::SYS_semget], |_, _| (), open_more);
     let error = fails(more, ErrorKind::InvalidInput, libc::EINVAL);
+    assert_eq!(calls, 2, "one to make it and one to find it: such an error is told at once");
 
     assert!(error.to_string().ends_with(", 3 semaphores: EINVAL: the set has fewer semaphores"), "{error}");
     assert_eq!(set.values().unwrap(), [1, 2], "its values stay");

@@ -6,6 +6,7 @@ use arbitrary::Unstructured;
 use ipc_safe::sysv::{MessageQueue, Segment, SemaphoreSet};
 use ipc_safe::testing::isolated;
 use ipc_safe::testing::model::program::{queues, segments, sets};
+use ipc_safe::testing::model::table::Get;
 use ipc_safe::testing::model::{mapping, pending, pipe, queue, segment, set, signals};
 use proptest::arbitrary::any;
 use proptest::collection::vec;
@@ -150,6 +151,28 @@ fn possible_steps_never_panic() {
         }
         Ok(())
     });
+}
+
+/// A program uses what it has: handles, and at most so many guards.
+#[test]
+fn programs_use_what_they_have() {
+    let isolation = isolated(|| {
+        let mut model = sets::Model::new().unwrap();
+        let acquire = sets::Call::Acquire { place: 1, index: 0, units: 1 };
+        let release = |guard| sets::Call::Release { guard, dropped: false };
+        assert!(!model.is_possible(&acquire) && !model.is_possible(&release(0)), "there is no set");
+        let get = Get { key: 7, create: true, create_new: true };
+        let _ = model.perform(&sets::Call::Get { place: 1, get, values: vec![9] });
+        for guard in 0..sets::GUARDS {
+            assert!(model.is_possible(&acquire) && !model.is_possible(&release(guard)), "{guard} guards");
+            let _ = model.perform(&acquire);
+        }
+        assert!(!model.is_possible(&acquire), "there is no place for one guard more");
+        assert!(model.is_possible(&release(sets::GUARDS - 1)));
+        let _ = model.perform(&release(0));
+        assert!(model.is_possible(&acquire) && !model.is_possible(&release(sets::GUARDS - 1)));
+    });
+    println!("{isolation}");
 }
 
 /// How many kinds of steps, and how many different ones, the bytes of a fuzzer make.
