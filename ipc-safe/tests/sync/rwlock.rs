@@ -1,12 +1,12 @@
 //! The reader-writer lock.
 
-use crate::support::{fork, watchdog};
+use crate::support::{eventually, fork, watchdog};
 use crate::tools::*;
 use ipc_safe::error::ErrorKind;
 use ipc_safe::shared::SharedCell;
 use ipc_safe::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 type Lock = RwLock<SharedCell<[u32; 2]>>;
@@ -107,7 +107,44 @@ fn a_writer_that_gives_up_lets_the_readers_in_at_once() {
     drop(lock.try_write().unwrap());
 }
 
-/// Readers that slept while a writer had the lock get it next, although another writer waits.
+/// Two writers that hand the lock to each other, and never leave it without one that waits, do not keep a reader out.
+#[test]
+fn writers_do_not_starve_a_reader() {
+    const ROUNDS: u32 = 1000;
+    let _watchdog = watchdog();
+    let lock = shared_by_threads::<Lock>();
+    let was_read = Arc::new(AtomicBool::new(false));
+    let ids = Arc::new([AtomicI32::new(0), AtomicI32::new(0)]);
+    let first = lock.write();
+    let reader = {
+        let (lock, was_read) = (Arc::clone(&lock), Arc::clone(&was_read));
+        waiting(move || {
+            let _reading = lock.read();
+            was_read.store(true, Ordering::Relaxed);
+        })
+    };
+    let writers = [0, 1].map(|own| {
+        let (lock, was_read, ids) = (Arc::clone(&lock), Arc::clone(&was_read), Arc::clone(&ids));
+        waiting(move || {
+            ids[own].store(thread_id().cast_signed(), Ordering::Relaxed);
+            for _ in 0..ROUNDS {
+                let _writing = lock.write();
+                if was_read.load(Ordering::Relaxed) {
+                    return;
+                }
+                eventually("the other writer waits", || sleeps(ids[1 - own].load(Ordering::Relaxed)));
+            }
+            // The other one goes on.
+            was_read.store(true, Ordering::Relaxed);
+            panic!("the reader waited while writers had the lock {ROUNDS} times");
+        })
+    });
+    drop(first);
+    writers.into_iter().for_each(Waiting::finish);
+    reader.finish();
+}
+
+/// Readers and writers that slept while a writer had the lock all get it.
 #[test]
 fn readers_and_writers_take_turns() {
     let _watchdog = watchdog();
