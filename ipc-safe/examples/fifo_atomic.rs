@@ -14,10 +14,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[path = "common/helper.rs"]
+mod helper;
+
+use helper::Helper;
 use ipc_safe::pipe::{Fifo, PIPE_BUF, PipeReader, PipeWriter};
 use std::error::Error;
 use std::io::{Read, Write};
-use std::process::{Child, Command, ExitCode};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 const WRITERS: u8 = 4;
@@ -57,9 +61,9 @@ fn whole_records(fifo: &Fifo, path: &str, manner: &str) -> Result<usize, Box<dyn
     let mut reader = fifo.open_lasting_reader()?;
     let start = |letter: u8| {
         let letter = char::from(letter).to_string();
-        Command::new(std::env::current_exe()?).args(["writer", path, &letter, manner]).spawn()
+        Command::new(std::env::current_exe()?).args(["writer", path, &letter, manner]).spawn().map(Helper)
     };
-    let children: Vec<Child> = (b'a'..b'a' + WRITERS).map(start).collect::<Result<_, _>>()?;
+    let children: Vec<Helper> = (b'a'..b'a' + WRITERS).map(start).collect::<Result<_, _>>()?;
     let mut whole = 0;
     let mut record = vec![0; PIPE_BUF];
     for _ in 0..usize::from(WRITERS) * RECORDS {

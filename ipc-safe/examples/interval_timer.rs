@@ -81,23 +81,31 @@ fn handler(schedule: Schedule) -> Result<(), Box<dyn Error>> {
 fn wait(schedule: Schedule) -> Result<(), Box<dyn Error>> {
     // Before any thread is started, so that none of them gets a signal.
     let signals = SignalSet::from_iter(CLOCKS.map(IntervalClock::signal)).block()?;
-    for clock in CLOCKS {
-        let timer = IntervalTimer::start(clock, schedule)?;
-        for _ in 0..3 {
-            take(&signals)?;
-        }
-        println!("3 times {} from {clock}", clock.signal());
-        timer.stop()?;
-        // The last one may have come before the timer was stopped. Unblocked it would end the process.
-        let _ = signals.try_wait();
+    let taken =
+        CLOCKS.into_iter().try_for_each(|clock| one(clock, schedule, &signals)).and_then(|()| all(schedule, &signals));
+    // The last ones may have come before the timers were stopped. Unblocked they would end the process.
+    while signals.try_wait().is_ok() {}
+    taken
+}
+
+fn one(clock: IntervalClock, schedule: Schedule, signals: &MaskGuard) -> Result<(), Box<dyn Error>> {
+    let timer = IntervalTimer::start(clock, schedule)?;
+    for _ in 0..3 {
+        take(signals)?;
     }
+    println!("3 times {} from {clock}", clock.signal());
+    timer.stop()?;
+    let _ = signals.try_wait();
+    Ok(())
+}
+
+fn all(schedule: Schedule, signals: &MaskGuard) -> Result<(), Box<dyn Error>> {
     let timers = CLOCKS.map(|clock| IntervalTimer::start(clock, schedule));
     let mut seen = BTreeSet::new();
     while seen.len() < CLOCKS.len() {
-        seen.insert(take(&signals)?);
+        seen.insert(take(signals)?);
     }
     timers.into_iter().try_for_each(|timer| timer?.stop().map(drop))?;
-    while signals.try_wait().is_ok() {}
     println!("all three at once:{}", seen.iter().map(|signal| format!(" {signal}")).collect::<String>());
     Ok(())
 }

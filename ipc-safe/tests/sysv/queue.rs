@@ -1,5 +1,6 @@
 //! Message queues: what goes in and comes out. Waiting is in `queue_waits`.
 
+use crate::intercept::before_each;
 use crate::support::{as_nobody, fork, has_capability, in_namespace};
 use crate::tools::{LONG, errno, fails, fails_here, kind};
 use ipc_safe::error::ErrorKind;
@@ -237,6 +238,13 @@ fn a_truncating_buffer_takes_the_start_and_the_rest_is_lost() {
 
     assert_eq!(buffer.bytes(), b"next");
     assert_eq!(queue.status().unwrap().messages, 0);
+
+    let gone = *queue;
+    queue.remove().unwrap();
+    let receive = || gone.try_receive(Selector::First, buffer.truncating());
+    let (result, calls) = before_each(&[libc::SYS_msgrcv], |_, _| (), receive);
+    fails(result, ErrorKind::Removed, libc::EINVAL);
+    assert_eq!(calls, 1, "only copies are made in two steps");
 }
 
 /// R-MSG-07
