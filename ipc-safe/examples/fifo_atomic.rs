@@ -18,6 +18,7 @@
 mod helper;
 
 use helper::Helper;
+use ipc_safe::error::ErrorKind;
 use ipc_safe::pipe::{Fifo, PIPE_BUF, PipeReader, PipeWriter};
 use std::error::Error;
 use std::io::{Read, Write};
@@ -26,8 +27,8 @@ use std::time::Duration;
 
 const WRITERS: u8 = 4;
 const RECORDS: usize = 100;
-/// How long a record may take; a writer that dies must not hang the reader.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for a record before a look at the writers: one that fails must not hang the reader.
+const LOOK: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,11 +64,20 @@ fn whole_records(fifo: &Fifo, path: &str, manner: &str) -> Result<usize, Box<dyn
         let letter = char::from(letter).to_string();
         Command::new(std::env::current_exe()?).args(["writer", path, &letter, manner]).spawn().map(Helper)
     };
-    let children: Vec<Helper> = (b'a'..b'a' + WRITERS).map(start).collect::<Result<_, _>>()?;
+    let mut children: Vec<Helper> = (b'a'..b'a' + WRITERS).map(start).collect::<Result<_, _>>()?;
     let mut whole = 0;
     let mut record = vec![0; PIPE_BUF];
     for _ in 0..usize::from(WRITERS) * RECORDS {
-        reader.wait_timeout(PATIENCE)?;
+        while let Err(error) = reader.wait_timeout(LOOK) {
+            if error.kind() != ErrorKind::TimedOut {
+                return Err(error.into());
+            }
+            for child in &mut children {
+                if child.try_wait()?.is_some_and(|status| !status.success()) {
+                    return Err("a writer failed".into());
+                }
+            }
+        }
         reader.read_exact(&mut record)?;
         whole += usize::from(record.iter().all(|byte| *byte == record[0]));
     }
