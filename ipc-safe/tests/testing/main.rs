@@ -4,6 +4,7 @@
 mod faults;
 mod forks;
 mod intercept;
+mod internals;
 mod isolation;
 mod leaks;
 mod models;
