@@ -271,9 +271,9 @@ pub(crate) fn prepare(folder: &Path) {
 }
 
 /// Whether a call may be AddressSanitizer's, which maps memory and blocks signals for each new thread, and ends the program when it
-/// cannot.
+/// cannot; its locks wake nobody when that fails.
 fn is_sanitizers(scenario: &str, call: SystemCall) -> bool {
-    let may_be = matches!(call.name(), Some("mmap" | "munmap" | "mprotect" | "madvise" | "rt_sigprocmask"));
+    let may_be = matches!(call.name(), Some("mmap" | "munmap" | "mprotect" | "madvise" | "rt_sigprocmask" | "futex"));
     cfg!(ipc_safe_asan) && may_be && !scenario.starts_with("memory::")
 }
 
