@@ -8,6 +8,7 @@ use crate::wait::{Backoff, Wait, uninterrupted, until_ready};
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
+use rustix::io::retry_on_intr;
 use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
 use std::time::{Duration, Instant};
 
@@ -200,7 +201,9 @@ impl Fifo {
             // Bytes, or a hang-up: somebody was there, and may be gone.
             let was_there = until_ready(reader, PollFlags::IN, Wait::No).is_ok();
             // On an empty pipe this would wait for a writer's bytes, if there were a writer.
-            if was_there || tee(reader, &scratch, 1, SpliceFlags::NONBLOCK) == Err(rustix::io::Errno::AGAIN) {
+            let would_wait =
+                || retry_on_intr(|| tee(reader, &scratch, 1, SpliceFlags::NONBLOCK)) == Err(rustix::io::Errno::AGAIN);
+            if was_there || would_wait() {
                 return Ok(());
             }
             backoff.sleep().map_err(|errno| self.too_late(errno, "nobody opened it for writing in time"))?;

@@ -519,9 +519,16 @@ fn channel_offered(nth: u32) -> bool {
     };
     let killed = kill(nth, offer, |gone| until_gone(gone, || _ = connect(SHORT * 5)));
     // The path of one who is gone is taken over.
+    let met = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(offer);
+        // On a busy machine nobody may come while the first one stands.
+        scope.spawn(|| {
+            while !met.load(Ordering::SeqCst) {
+                offer();
+            }
+        });
         eventually("another offer", || connect(Duration::from_millis(50)));
+        met.store(true, Ordering::SeqCst);
     });
     remove_files();
     killed

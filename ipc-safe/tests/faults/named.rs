@@ -9,6 +9,7 @@ use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketLis
 use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
 use ipc_safe::testing::{Faults, Occurrence, in_process};
 use std::fs::read_dir;
+use std::time::Duration;
 
 /// Runs `body` while the nth of these calls fails; what it returned, and how many of them it made.
 fn with_fault<T: Send>(call: &str, number: i32, nth: u32, body: impl FnOnce() -> T + Send) -> (T, u32) {
@@ -60,6 +61,17 @@ fn a_name_that_cannot_be_looked_at_is_not_said_to_be_gone() {
     let (result, _) = with_fault("fstat", libc::ENOMEM, 1, || object.unlink());
     assert_eq!(result.unwrap_err().kind(), ErrorKind::OutOfMemory);
     PosixObject::unlink(&name).unwrap();
+}
+
+/// The kernel looks for signals before it looks for writers.
+#[test]
+fn a_writer_who_is_there_is_seen_though_the_look_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = Fifo::options().create_new(true).open(folder.path().join("fifo")).unwrap().into_owned();
+    let _both = fifo.open_both().unwrap();
+    let (result, seen) = with_fault("tee", libc::EINTR, 1, || fifo.open_reader_timeout(Duration::ZERO).map(drop));
+    result.unwrap();
+    assert_eq!(seen, 2);
 }
 
 /// It neither spins nor dies: each error is the caller's, who decides, and whoever has connected is still there.
