@@ -2,7 +2,7 @@
 
 use crate::support::{figures, watchdog};
 use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, RngSeed, TestCaseResult, TestError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,25 +17,30 @@ const STEPS: usize = 40;
 pub(crate) fn machine<M: StateMachineTest>(cases: u32) {
     let programs = <M::Reference as ReferenceStateMachine>::sequential_strategy(1..STEPS);
     let config = config(cases);
-    let (done, made) = (Cell::new(0), Cell::new(0));
     property(cases, &programs, |(initial, steps, seen)| {
-        let count = steps.len() as u64;
+        let transitions = steps.len();
         M::test_sequential(config.clone(), initial, steps, seen);
+        Ok(transitions)
+    });
+}
+
+/// Runs `check`, which tells how many transitions it made, on values of `strategy`, on the calling thread.
+pub(crate) fn property<S: Strategy>(
+    cases: u32,
+    strategy: &S,
+    check: impl Fn(S::Value) -> Result<usize, TestCaseError>,
+) {
+    let mut runner = TestRunner::new(config(cases));
+    let (done, made) = (Cell::new(0), Cell::new(0));
+    let outcome = runner.run(strategy, |value| {
+        let _watchdog = watchdog();
+        let transitions = check(value)?;
         done.set(done.get() + 1);
-        made.set(made.get() + count);
+        made.set(made.get() + transitions as u64);
         Ok(())
     });
     let test = std::thread::current().name().unwrap_or("a machine").replace("::", ".");
     figures(&test, [("cases", done.get()), ("transitions", made.get())]);
-}
-
-/// Runs `check` on values of `strategy`, on the calling thread.
-pub(crate) fn property<S: Strategy>(cases: u32, strategy: &S, check: impl Fn(S::Value) -> TestCaseResult) {
-    let mut runner = TestRunner::new(config(cases));
-    let outcome = runner.run(strategy, |value| {
-        let _watchdog = watchdog();
-        check(value)
-    });
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(reason, shortest)) => panic!("{reason}\nwith the shortest input that fails: {shortest:?}"),
