@@ -4,7 +4,13 @@ use crate::command::{Ran, as_nobody, ipc, ran};
 use crate::support::{in_namespace, watchdog};
 use ipc_safe::memory::PosixObject;
 use ipc_safe::sysv::{Key, MessageQueue, Segment, SemaphoreSet};
+use ipc_safe::testing::in_process;
 use serde_json::Value;
+
+/// In a process of its own, too: in this one, forked children of other tests have a copy of every attachment there is.
+fn alone(body: impl FnOnce() + Send) {
+    in_process(|| in_namespace(body));
+}
 
 fn listed(words: &str, kind: &str) -> Vec<Value> {
     ipc(&format!("list --json {words}")).json()[kind].as_array().cloned().unwrap_or_default()
@@ -37,7 +43,7 @@ fn rows(table: &str, title: &str) -> Vec<Vec<String>> {
 /// R-KEY-10
 #[test]
 fn every_object_is_listed_with_what_the_kernel_knows() {
-    in_namespace(|| {
+    alone(|| {
         let _watchdog = watchdog();
         let queue = MessageQueue::options().create_new(true).mode(0o640).open(Key::new(0x2a)).unwrap().into_owned();
         queue.send(ipc_safe::sysv::MessageType::MIN, "hello").unwrap();
@@ -95,7 +101,7 @@ fn kinds_are_chosen_as_for_ipcs() {
 
 #[test]
 fn what_dead_processes_left_is_orphaned_and_what_the_living_use_is_not() {
-    in_namespace(|| {
+    alone(|| {
         let _watchdog = watchdog();
         // Their maker is dead when it has printed the id.
         ipc("make segment --size 1").succeed();
@@ -121,7 +127,7 @@ fn what_dead_processes_left_is_orphaned_and_what_the_living_use_is_not() {
 
 #[test]
 fn a_removed_segment_is_listed_until_it_is_detached() {
-    in_namespace(|| {
+    alone(|| {
         let _watchdog = watchdog();
         let segment = Segment::private(1).unwrap();
         let attachment = segment.attach().unwrap();

@@ -1,4 +1,5 @@
-//! Shared memory segments.
+//! Shared memory segments. Where attachments are counted, or the last one is to remove a segment, a test has a process of its own:
+//! in this one, forked children of other tests have a copy of every attachment there is.
 
 use crate::peer::shm;
 use crate::support::{eventually, watchdog};
@@ -6,6 +7,7 @@ use ipc_safe::error::{Errno, ErrorKind};
 use ipc_safe::shared::Shared;
 use ipc_safe::shared::zerocopy::{FromBytes, Immutable, IntoBytes};
 use ipc_safe::sysv::{Key, Segment};
+use ipc_safe::testing::in_process;
 use std::mem::offset_of;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
@@ -82,65 +84,71 @@ fn a_segment_and_record_of_c_are_read_by_rust() {
 /// R-SHM-01, R-SHM-10, R-KEY-05
 #[test]
 fn a_segment_and_record_of_rust_are_read_by_c() {
-    let _watchdog = watchdog();
-    let key = Key::random().unwrap();
-    let segment = Segment::options().create_new(true).open(key, size_of::<Person>()).unwrap().into_owned();
-    let attachment = segment.attach().unwrap();
+    in_process(|| {
+        let _watchdog = watchdog();
+        let key = Key::random().unwrap();
+        let segment = Segment::options().create_new(true).open(key, size_of::<Person>()).unwrap().into_owned();
+        let attachment = segment.attach().unwrap();
 
-    for name in ["Grace", &"n".repeat(64)] {
-        attachment.bytes().store(0, &Person::new(name, 85)).unwrap();
+        for name in ["Grace", &"n".repeat(64)] {
+            attachment.bytes().store(0, &Person::new(name, 85)).unwrap();
 
-        assert_eq!(shm(&format!("read {key}")).succeed(), format!("{name}, 85\n"));
-    }
-    assert_eq!(shm(&format!("create {key} 100")).fail(), "shmget: EEXIST\n");
-    assert_eq!(shm(&format!("status {}", segment.id())).succeed(), "68 bytes, 1 attached\n");
+            assert_eq!(shm(&format!("read {key}")).succeed(), format!("{name}, 85\n"));
+        }
+        assert_eq!(shm(&format!("create {key} 100")).fail(), "shmget: EEXIST\n");
+        assert_eq!(shm(&format!("status {}", segment.id())).succeed(), "68 bytes, 1 attached\n");
+    });
 }
 
 /// R-SHM-06..08
 #[test]
 fn c_keeps_and_attaches_what_rust_removed() {
-    let _watchdog = watchdog();
-    let key = Key::random().unwrap();
-    let segment = Segment::options().create_new(true).open(key, 100).unwrap().into_owned();
-    segment.attach().unwrap().bytes().store(0, &Person::new("Kept", 1)).unwrap();
-    let mut holder = shm(&format!("hold {key}"));
-    assert_eq!(holder.line(), "attached");
-    let handle = *segment;
+    in_process(|| {
+        let _watchdog = watchdog();
+        let key = Key::random().unwrap();
+        let segment = Segment::options().create_new(true).open(key, 100).unwrap().into_owned();
+        segment.attach().unwrap().bytes().store(0, &Person::new("Kept", 1)).unwrap();
+        let mut holder = shm(&format!("hold {key}"));
+        assert_eq!(holder.line(), "attached");
+        let handle = *segment;
 
-    segment.remove().unwrap();
+        segment.remove().unwrap();
 
-    assert_eq!(shm(&format!("read {key}")).fail(), "shmget: ENOENT\n");
-    assert_eq!(shm(&format!("status {}", handle.id())).succeed(), "100 bytes, 1 attached, removed\n");
-    assert_eq!(shm(&format!("read {}", handle.id())).succeed(), "Kept, 1\n");
-    holder.write("\n");
-    assert_eq!(holder.succeed(), "Kept, 1\n");
-    assert_eq!(shm(&format!("read {}", handle.id())).fail(), "shmat: EINVAL\n");
-    assert!(handle.attach().unwrap_err().is_removed());
+        assert_eq!(shm(&format!("read {key}")).fail(), "shmget: ENOENT\n");
+        assert_eq!(shm(&format!("status {}", handle.id())).succeed(), "100 bytes, 1 attached, removed\n");
+        assert_eq!(shm(&format!("read {}", handle.id())).succeed(), "Kept, 1\n");
+        holder.write("\n");
+        assert_eq!(holder.succeed(), "Kept, 1\n");
+        assert_eq!(shm(&format!("read {}", handle.id())).fail(), "shmat: EINVAL\n");
+        assert!(handle.attach().unwrap_err().is_removed());
+    });
 }
 
 /// R-SHM-06..08
 #[test]
 fn rust_keeps_and_attaches_what_c_removed() {
-    let _watchdog = watchdog();
-    let key = Key::random().unwrap();
-    shm(&format!("create {key} 68")).succeed();
-    shm(&format!("write {key} Kept 2")).succeed();
-    let segment = Segment::open(key).unwrap();
-    let held = segment.attach().unwrap();
+    in_process(|| {
+        let _watchdog = watchdog();
+        let key = Key::random().unwrap();
+        shm(&format!("create {key} 68")).succeed();
+        shm(&format!("write {key} Kept 2")).succeed();
+        let segment = Segment::open(key).unwrap();
+        let held = segment.attach().unwrap();
 
-    shm(&format!("remove {key}")).succeed();
+        shm(&format!("remove {key}")).succeed();
 
-    let status = segment.status().unwrap();
-    assert_eq!((status.removed, status.attachments), (true, 1));
-    assert_eq!(Segment::open(key).unwrap_err().kind(), ErrorKind::NotFound);
-    let again = segment.attach_read_only().expect("Linux attaches by id while the segment lives");
-    held.bytes().store(64, &3_i32).unwrap();
-    assert_eq!(again.bytes().load::<Person>(0).unwrap().age, 3);
-    shm(&format!("remove {}", segment.id())).succeed();
-    again.detach().unwrap();
-    held.detach().unwrap();
-    let gone = segment.attach().unwrap_err();
-    assert_eq!((gone.kind(), gone.errno()), (ErrorKind::Removed, Some(Errno::INVAL)));
+        let status = segment.status().unwrap();
+        assert_eq!((status.removed, status.attachments), (true, 1));
+        assert_eq!(Segment::open(key).unwrap_err().kind(), ErrorKind::NotFound);
+        let again = segment.attach_read_only().expect("Linux attaches by id while the segment lives");
+        held.bytes().store(64, &3_i32).unwrap();
+        assert_eq!(again.bytes().load::<Person>(0).unwrap().age, 3);
+        shm(&format!("remove {}", segment.id())).succeed();
+        again.detach().unwrap();
+        held.detach().unwrap();
+        let gone = segment.attach().unwrap_err();
+        assert_eq!((gone.kind(), gone.errno()), (ErrorKind::Removed, Some(Errno::INVAL)));
+    });
 }
 
 /// R-SHM-12

@@ -5,6 +5,7 @@ use ipc_safe::signal::Signal;
 use ipc_safe::testing::{Resources, Snapshot};
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::time::{Duration, Instant};
 
 /// The most steps that an input has.
 const STEPS: usize = 64;
@@ -60,6 +61,16 @@ impl Look {
         }
         let changed = self.open.iter().zip(open()).position(|(before, now)| *before != now);
         assert_eq!(changed, None, "a descriptor is left open, or closed");
+    }
+
+    /// As [`end`](Self::end), when all that goes by itself has gone, or after this time.
+    pub(crate) fn end_within(self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let is_there = |all: &Snapshot| all.changes().is_ok_and(|changes| !changes.is_empty());
+        while self.all.as_ref().is_some_and(is_there) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.end();
     }
 }
 

@@ -4,6 +4,12 @@ use crate::support::{in_namespace, set_sysctl};
 use crate::tools::before_each;
 use ipc_safe::error::ErrorKind;
 use ipc_safe::sysv::{Key, MessageBuffer, MessageQueue, MessageType, Segment, Selector, SemaphoreSet};
+use ipc_safe::testing::in_process;
+
+/// In a process of its own, too: in this one, forked children of other tests have a copy of every attachment there is.
+fn alone(body: impl FnOnce() + Send) {
+    in_process(|| in_namespace(body));
+}
 
 /// A new set, with this id.
 fn set_with_id(id: i32, values: &[u16]) -> ipc_safe::sysv::Owned<SemaphoreSet> {
@@ -54,13 +60,15 @@ fn a_set_that_grows_between_two_calls_stays_in_its_buffer() {
 /// A segment that is removed, or loses its rights, between the two calls of attaching is not left attached.
 #[test]
 fn a_segment_that_changes_between_two_calls_is_attached_or_not_at_all() {
-    let segment = Segment::private(4096).unwrap();
-    let handle = *segment;
-    let attached = before_each(&[libc::SYS_shmctl], |_| drop(handle.remove()), || handle.attach()).unwrap();
-    attached.bytes().fill(1);
-    assert_eq!(attached.len(), 4096);
-    drop(attached);
-    assert!(handle.status().unwrap_err().is_removed());
+    in_process(|| {
+        let segment = Segment::private(4096).unwrap();
+        let handle = *segment;
+        let attached = before_each(&[libc::SYS_shmctl], |_| drop(handle.remove()), || handle.attach()).unwrap();
+        attached.bytes().fill(1);
+        assert_eq!(attached.len(), 4096);
+        drop(attached);
+        assert!(handle.status().unwrap_err().is_removed());
+    });
 }
 
 /// Values of semaphores that no operation can name, because their index is too high for one, are set where they belong.
@@ -85,7 +93,7 @@ fn a_set_with_more_semaphores_than_an_operation_can_name_has_its_values() {
 /// R-KEY-12
 #[test]
 fn a_segment_that_was_replaced_is_attached_with_its_own_size() {
-    in_namespace(|| {
+    alone(|| {
         let large = Segment::private(1 << 20).unwrap();
         let handle = *large;
         let old = handle.attach().unwrap();
@@ -111,7 +119,7 @@ fn a_segment_that_was_replaced_is_attached_with_its_own_size() {
 /// R-SHM-14
 #[test]
 fn a_segment_that_is_removed_by_force_stays_while_it_is_attached() {
-    in_namespace(|| {
+    alone(|| {
         set_sysctl("shm_rmid_forced", "1");
         let segment = Segment::options().create_new(true).open(Key::PRIVATE, 4096).unwrap();
         let attachment = segment.attach().unwrap();

@@ -2,7 +2,7 @@
 
 use crate::intercept::{OPERATE, before_each, command};
 use crate::support::{Forked, fork, in_namespace, set_sysctl, watchdog};
-use crate::tools::{LONG, SHORT, alone, fails, kind, page};
+use crate::tools::{LONG, SHORT, alone, alone_in_namespace, fails, kind, page};
 use ipc_safe::error::{ErrorKind, Result};
 use ipc_safe::memory::MapOptions;
 use ipc_safe::shared::{Sequenced, Shared, SharedBytes};
@@ -563,7 +563,7 @@ fn a_received_length_does_not_underflow() {
 /// R-KEY-12 R-SHM-01
 #[test]
 fn what_comes_back_under_an_old_id_is_new() {
-    in_namespace(|| {
+    alone_in_namespace(|| {
         let key = Key::new(99);
         let old = Segment::options().create_new(true).open(key, 5000).unwrap();
         old.attach().unwrap().bytes().fill(0xee);

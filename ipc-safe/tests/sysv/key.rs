@@ -1,7 +1,7 @@
 //! Keys, ids, permissions.
 
 use crate::support::{as_nobody, fork, in_namespace, set_sysctl};
-use crate::tools::{LONG, Noun, SHORT, as_ordinary_user, fails, is_root, kind};
+use crate::tools::{LONG, Noun, SHORT, alone_in_namespace, as_ordinary_user, fails, is_root, kind};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::sysv::{Handle, Key, MessageQueue, MessageType, Owned, Segment, Selector, SemaphoreSet};
 use std::ffi::CString;
@@ -476,7 +476,7 @@ fn the_timed_forms_end_at_their_deadline() {
 /// R-KEY-11
 #[test]
 fn id_0_is_an_id_like_others() {
-    in_namespace(|| {
+    alone_in_namespace(|| {
         let queue = MessageQueue::private().unwrap();
         let set = SemaphoreSet::private(&[1]).unwrap();
         let segment = Segment::private(1).unwrap();

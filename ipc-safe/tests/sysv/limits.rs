@@ -1,7 +1,7 @@
 //! What the system allows and what is in use, as the kernel says, as `/proc/sys` says, and as calls meet it.
 
 use crate::support::{fork, in_namespace, set_sysctl, unshare_ipc, watchdog};
-use crate::tools::{as_ordinary_user, fails, kind, page};
+use crate::tools::{alone_in_namespace, as_ordinary_user, fails, kind, page};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::sysv::{Key, MessageQueue, Operations, Owned, Segment, SemaphoreSet};
 
@@ -80,7 +80,7 @@ fn the_limits_are_those_of_the_moment_and_the_namespace() {
 /// R-MSG-12 R-SEM-11 R-SHM-09
 #[test]
 fn usage_rises_and_falls_with_what_is_made_and_removed() {
-    in_namespace(|| {
+    alone_in_namespace(|| {
         let queues = || {
             let usage = MessageQueue::usage().unwrap();
             [usage.queues, usage.messages, usage.bytes]

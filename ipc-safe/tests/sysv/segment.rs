@@ -1,7 +1,7 @@
 //! Segments: making and finding them, status, settings, locking, removal, limits. Attaching is in `attachment`.
 
 use crate::support::{eventually, fork, has_capability, in_namespace, set_sysctl, watchdog};
-use crate::tools::{alone, as_ordinary_user, fails, is_root, lower_limit, page};
+use crate::tools::{alone, alone_in_namespace, as_ordinary_user, fails, is_root, lower_limit, page};
 use ipc_safe::error::ErrorKind;
 use ipc_safe::process::Pid;
 use ipc_safe::sysv::{AttachOptions, HugePages, Key, Owned, Segment};
@@ -435,7 +435,7 @@ fn the_last_attachment_may_be_that_of_a_process_that_is_killed() {
 #[test]
 fn a_segment_outlives_its_maker_unless_the_system_says_otherwise() {
     let _watchdog = watchdog();
-    in_namespace(|| {
+    alone_in_namespace(|| {
         let make = |key| {
             fork(move || {
                 let segment = Segment::options().create_new(true).open(Key::new(key), 100).unwrap();
@@ -470,7 +470,7 @@ fn the_most_segments_are_shmmni() {
 /// R-SHM-02
 #[test]
 fn the_largest_segment_is_shmmax() {
-    in_namespace(|| {
+    alone_in_namespace(|| {
         set_sysctl("shmmax", "5000");
         assert_eq!(segment(5000).attach().unwrap().len(), 5000);
         let error = fails(Segment::private(5001), ErrorKind::InvalidInput, libc::EINVAL);
@@ -500,7 +500,7 @@ fn the_most_pages_are_shmall() {
 /// R-SHM-02
 #[test]
 fn limits_that_change_leave_existing_segments_alone() {
-    in_namespace(|| {
+    alone_in_namespace(|| {
         let (one, two) = (segment(2 * page()), segment(page()));
         for (limit, value) in [("shmmni", "1"), ("shmmax", "1"), ("shmall", "1")] {
             set_sysctl(limit, value);

@@ -1,7 +1,7 @@
 //! What the modules have in common: expected failures, the three kinds as one, threads that wait, signals.
 
 pub(crate) use crate::support::waiting::{PLAIN, RESTARTING, Waiting, sleeps_in};
-use crate::support::{as_nobody, fork, has_capability, watchdog};
+use crate::support::{as_nobody, fork, has_capability, in_namespace, watchdog};
 use ipc_safe::error::{Errno, Error, ErrorKind, Result};
 use ipc_safe::sysv::{Handle, Key, MessageQueue, MessageType, Owned, Permissions, Segment, SemaphoreSet};
 use std::os::unix::process::ExitStatusExt;
@@ -203,4 +203,9 @@ pub(crate) fn alone(body: impl FnOnce()) {
         0
     })
     .succeed();
+}
+
+/// [`alone`], and in an IPC namespace of its own, which is empty at the end.
+pub(crate) fn alone_in_namespace(body: impl FnOnce() + Send) {
+    in_namespace(|| alone(body));
 }
