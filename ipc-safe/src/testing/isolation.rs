@@ -96,6 +96,9 @@ pub fn in_ipc_namespace<T: Send>(body: impl FnOnce() -> T + Send) -> Result<T> {
 /// The process is this program once more, told to run this one test: call it first thing in the function of a test, whose name
 /// is that of the thread. What the test does before happens in both processes, what it does after in this one.
 ///
+/// A segment stays for as long as any process has it attached, and a child that another test forks has a copy of every attachment:
+/// in a program that forks, a test that attaches runs [in a process of its own](in_process), and isolated there.
+///
 /// ```
 /// use ipc_safe::sysv::{Key, MessageQueue};
 /// use ipc_safe::testing::isolated;
