@@ -22,10 +22,6 @@ const LIBRARIES: [(&[&str], &[&str]); 2] = [
     (&["reap_children"], &["recvfrom"]),
 ];
 
-/// Where something was wrong once that the share of an ordinary run would not have met: all faults of these calls, in every run. A timer
-/// that could not be stopped ended its process, and a writer that could not open its FIFO kept the reader waiting.
-const FOUND: [(&str, &str); 2] = [("interval_timer_wait", "setitimer"), ("fifo_atomic", "openat")];
-
 /// Runs all plays of this process's share with all their faults.
 pub(crate) fn sweep(folder: &Path, share: impl Fn(usize) -> bool) -> Tally {
     // Whoever is left by its parent becomes a child of this process, and is seen.
@@ -58,7 +54,7 @@ fn run(play: &Play, folder: &Path, tally: &mut Tally) {
         return;
     }
     for (call, count) in calls.iter().zip(counts) {
-        for (number, nth) in faults(play, *call, count) {
+        for (number, nth) in faults(*call, count) {
             let (mut seen, mut fired, mut released) = (0, 0, false);
             let outcome = perform(play, folder, &[*call], |made| {
                 seen += 1;
@@ -88,15 +84,14 @@ fn run(play: &Play, folder: &Path, tally: &mut Tally) {
 }
 
 /// Which faults there are for a call that is made so often.
-fn faults(play: &Play, call: SystemCall, count: u32) -> impl Iterator<Item = (i32, u32)> {
+fn faults(call: SystemCall, count: u32) -> impl Iterator<Item = (i32, u32)> {
     const MOST: u32 = 5;
     // Of an object that is there, nobody but the sweep says that it is gone; and glibc ends a process that cannot wait for a thread.
     let is_exempt =
         move |number: &i32| *number == libc::EIDRM || *number == libc::ENOMEM && call.name() == Some("futex");
-    let all = is_complete() || FOUND.iter().any(|(name, found)| *name == play.name && call.name() == Some(found));
     let numbers = table::numbers(call).into_iter().filter(move |number| !is_exempt(number)).enumerate();
     numbers.flat_map(move |(index, number)| {
-        let is_wanted = move |nth: &u32| all || index == 0 && (*nth == 1 || *nth == count);
+        let is_wanted = move |nth: &u32| is_complete() || index == 0 && (*nth == 1 || *nth == count);
         (1..=count.min(MOST)).filter(is_wanted).map(move |nth| (number, nth))
     })
 }

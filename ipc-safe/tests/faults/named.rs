@@ -7,8 +7,9 @@ use ipc_safe::process::{Children, getpid};
 use ipc_safe::signal::{Signal, SignalSet};
 use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
 use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
-use ipc_safe::testing::{Faults, Occurrence, in_process};
-use std::fs::read_dir;
+use ipc_safe::testing::{Answer, Call, Faults, Occurrence, SystemCall, in_process, intercept};
+use std::fs::{read_dir, read_to_string};
+use std::process::Command;
 use std::time::Duration;
 
 /// Runs `body` while the nth of these calls fails; what it returned, and how many of them it made.
@@ -168,4 +169,30 @@ fn a_signal_thread_is_told_to_stop_though_that_is_interrupted() {
         guard.handle_in_thread(|_| ()).unwrap().stop().unwrap();
     });
     assert_eq!(seen, 2);
+}
+
+/// The timer of the example goes on, and what it sends after that would end the process once it is not blocked any more.
+#[test]
+fn a_timer_that_cannot_be_stopped_does_not_end_its_example() {
+    let program = crate::program::example("interval_timer");
+    let set = SystemCall::named("setitimer").unwrap();
+    let mut times = 0;
+    let fail_to_stop_with_a_signal_pending = |call: &Call| {
+        times += 1;
+        if times != 2 {
+            return Answer::Proceed;
+        }
+        let status = format!("/proc/{}/status", call.thread().expect("a thread").as_raw_nonzero());
+        let is_pending = |line: &str| line.starts_with("ShdPnd:") && !line.ends_with("\t0000000000000000");
+        let comes = || read_to_string(&status).is_ok_and(|text| text.lines().any(is_pending));
+        crate::support::eventually("the timer sends a signal", comes);
+        Answer::Fail(Errno::INVAL)
+    };
+
+    let output = intercept(&[set], fail_to_stop_with_a_signal_pending, || Command::new(program).arg("wait").output());
+
+    let output = output.expect("system calls can be intercepted").unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{}: {errors}", output.status);
+    assert!(errors.contains("setitimer"), "{errors}");
 }
