@@ -13,6 +13,8 @@
 //! $ cargo run --example afl_coverage -- ./instrumented hello 123
 //! ```
 //!
+//! A program that takes longer than five seconds, or than `AFL_HANG_TMOUT` milliseconds, is ended.
+//!
 //! Without AFL++, this program stands in for the other, too (`--target`): its input has letters, digits, and bugs to be found.
 //!
 //! ```text
@@ -41,8 +43,9 @@ const SIZE: &str = "AFL_MAP_SIZE";
 /// A counter an edge. AFL++ has that many where it is not told otherwise.
 const EDGES: usize = 1 << 16;
 
-/// How long the program may take for an input.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the program may take for an input, in milliseconds, when AFL++'s variable does not say.
+const HANG: &str = "AFL_HANG_TMOUT";
+const PATIENCE: u64 = 5_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,10 +74,13 @@ fn this_program() -> std::io::Result<Command> {
 /// Runs the program for each input, and tells what that showed.
 fn fuzz(program: impl Fn() -> std::io::Result<Command>, inputs: &[&str]) -> Result<(), Box<dyn Error>> {
     let map = Map::new(EDGES)?;
+    let patience =
+        std::env::var(HANG).map_or(Ok(PATIENCE), |text| text.parse()).map_err(|_| format!("{HANG} is no number"))?;
+    let patience = Duration::from_millis(patience);
     let mut known = Known(vec![0; EDGES]);
     for input in inputs {
         map.clear();
-        let end = map.run(program()?, input.as_bytes())?;
+        let end = map.run(program()?, input.as_bytes(), patience)?;
         let counts = map.counts();
         let edges = counts.iter().filter(|&&count| count > 0).count();
         let new = match known.add(&counts) {
@@ -112,19 +118,19 @@ impl Map {
     }
 
     /// Runs the program to its end, in words, with an input.
-    fn run(&self, mut program: Command, input: &[u8]) -> Result<String, Box<dyn Error>> {
+    fn run(&self, mut program: Command, input: &[u8], patience: Duration) -> Result<String, Box<dyn Error>> {
         program.env(ID, self.id.to_string()).env(SIZE, self.memory.len().to_string());
         program.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = program.spawn().map_err(|error| format!("{}: {error}", program.get_program().display()))?;
         // It may end, or close its input, before it has read everything.
         let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input));
         let waiting = Children::pid(Pid::from_child(&child));
-        match waiting.wait_timeout(PATIENCE) {
+        match waiting.wait_timeout(patience) {
             Ok(event) => Ok(event.status.to_string()),
             Err(error) if error.is_timed_out() => {
                 child.kill()?;
                 waiting.wait()?;
-                Ok(format!("hung for {PATIENCE:?}"))
+                Ok(format!("hung for {patience:?}"))
             }
             Err(error) => Err(error.into()),
         }
@@ -174,7 +180,7 @@ fn target() -> Result<(), Box<dyn Error>> {
             b'a'..=b'z' => coverage.arrive(2)?,
             b'0'..=b'9' => coverage.arrive(3)?,
             b'!' => std::process::abort(),
-            b'?' => std::thread::sleep(10 * PATIENCE),
+            b'?' => std::thread::sleep(Duration::from_millis(10 * PATIENCE)),
             _ => coverage.arrive(4)?,
         }
     }

@@ -1,6 +1,6 @@
 //! `afl_coverage`, with itself and with AFL++.
 
-use crate::program::Running;
+use crate::program::{Running, example};
 use crate::support::{eventually, watchdog};
 use ipc_safe::process::is_alive;
 use ipc_safe::sysv::{Segment, SegmentStatus};
@@ -13,20 +13,25 @@ fn made_by(pid: Pid) -> Vec<SegmentStatus> {
     Segment::list().unwrap().into_iter().filter(|segment| segment.creator == Some(pid)).collect()
 }
 
-/// Runs it with these words; what it printed, and that no segment of it is left.
-fn fuzz(words: &[&str]) -> Vec<String> {
-    let running = Running::example("afl_coverage", words);
+/// Runs it with these words; what it printed, and that no segment of it is left. A program hangs after so many milliseconds.
+fn fuzz(words: &[&str], patience: u32) -> Vec<String> {
+    let mut command = Command::new(example("afl_coverage"));
+    command.args(words).env("AFL_HANG_TMOUT", patience.to_string());
+    let running = Running::start(command);
     let pid = running.pid();
     let output = running.succeed();
     assert!(made_by(pid).is_empty(), "{:?}", made_by(pid));
     output.lines().map(str::to_owned).collect()
 }
 
+/// Longer than a slow machine takes.
+const ENDS: u32 = 60_000;
+
 #[test]
 fn edges_are_counted_and_new_ones_told() {
     let _watchdog = watchdog();
     assert_eq!(
-        fuzz(&["--self", "hello", "world", "123", "a1", "helloooooooo", "hello!", ""]),
+        fuzz(&["--self", "hello", "world", "123", "a1", "helloooooooo", "hello!", ""], ENDS),
         [
             "\"hello\": 4 edges, 4 of them new; exit status 0",
             "\"world\": 4 edges, none new; exit status 0",
@@ -42,13 +47,13 @@ fn edges_are_counted_and_new_ones_told() {
 #[test]
 fn programs_that_hang_are_ended() {
     let _watchdog = watchdog();
-    assert_eq!(fuzz(&["--self", "?"]), ["\"?\": 1 edges, 1 of them new; hung for 5s"]);
+    assert_eq!(fuzz(&["--self", "?"], 5_000), ["\"?\": 1 edges, 1 of them new; hung for 5s"]);
 }
 
 #[test]
 fn programs_that_are_not_instrumented_or_not_there_are_told() {
     let _watchdog = watchdog();
-    assert_eq!(fuzz(&["cat", "hello"]), ["\"hello\": 0 edges, none new; exit status 0"]);
+    assert_eq!(fuzz(&["cat", "hello"], ENDS), ["\"hello\": 0 edges, none new; exit status 0"]);
     let errors = Running::example("afl_coverage", ["/nowhere/program", "hello"]).fail();
     assert_eq!(errors, "afl_coverage: /nowhere/program: No such file or directory (os error 2)\n");
     let errors = Running::example("afl_coverage", ["--target"]).fail();
@@ -112,7 +117,7 @@ fn a_program_that_afl_instrumented_shows_its_edges() {
     let _watchdog = watchdog();
     let folder = tempfile::tempdir().unwrap();
     let Some(program) = compiled(folder.path()) else { return };
-    let lines = fuzz(&[&program, "", "abc", "cab", "abc12", "ABC"]);
+    let lines = fuzz(&[&program, "", "abc", "cab", "abc12", "ABC"], ENDS);
     let edges =
         |line: &str| -> usize { line.split_once("\": ").unwrap().1.split(' ').next().unwrap().parse().unwrap() };
     let is_new = |line: &str| line.contains(" of them new; ");
