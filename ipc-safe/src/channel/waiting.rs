@@ -225,3 +225,20 @@ impl<W: Bed, B: Barrier> Sleeper<'_, W, B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_the_other_side_lives_is_asked_once_in_a_while_and_not_at_first() {
+        let mut patience = Patience::new();
+        assert!(!patience.is_time(), "the wait has just begun");
+        patience.looked = Some(Instant::now() + LOOK);
+        assert!(!patience.is_time(), "that was just asked");
+        let now = Instant::now();
+        patience.looked = now.checked_sub(LOOK);
+        assert!(patience.is_time());
+        assert!(patience.looked >= Some(now), "it is noted when it was asked");
+    }
+}
