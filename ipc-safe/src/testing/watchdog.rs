@@ -46,7 +46,7 @@ impl Watchdog {
     /// As [`new`](Self::new).
     pub fn named(name: impl Into<String>, patience: Duration) -> Self {
         Self::calling(name, patience, |hang| {
-            eprintln!("{hang}");
+            tell(&format!("{hang}\n"));
             kill_children();
             std::process::abort();
         })
@@ -91,6 +91,13 @@ impl Drop for Watchdog {
             let _ = thread.join();
         }
     }
+}
+
+/// Tells whoever runs the program. Not `eprintln`: what that prints in a thread of a test, the harness keeps, and loses when the process
+/// ends here; nor through std's lock, which a thread that hangs may hold.
+fn tell(text: &str) {
+    // Where nobody can be told, the process is ended all the same.
+    let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
 }
 
 /// What took too long, and what everybody was doing.

@@ -66,6 +66,28 @@ fn a_process_that_hangs_is_ended() {
     crate::until("the child is gone", || !is_sleep(child));
 }
 
+/// Told to this test by the one below: to hang.
+const HANG: &str = "IPC_SAFE_TEST_HANG";
+
+#[test]
+fn hangs_when_it_is_told_to() {
+    if std::env::var_os(HANG).is_some() {
+        let _watchdog = Watchdog::new(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_secs(1000));
+    }
+}
+
+/// The harness keeps what a test prints, and what the threads print that it made, and loses it when the process ends.
+#[test]
+fn a_test_that_hangs_is_named_though_the_harness_keeps_what_it_prints() {
+    let program = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new(program);
+    let output = command.args(["--exact", "watchdog::hangs_when_it_is_told_to"]).env(HANG, "1").output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(errors.contains("watchdog::hangs_when_it_is_told_to hangs: not done after 50ms\n"), "{errors}");
+}
+
 fn is_sleep(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains("(sleep) S"))
 }
