@@ -6,7 +6,7 @@ use ipc_safe::pipe::Fifo;
 use ipc_safe::process::{Children, getpid};
 use ipc_safe::signal::{Signal, SignalSet};
 use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
-use ipc_safe::sysv::{Key, Segment, SemaphoreSet};
+use ipc_safe::sysv::{HugePages, Key, Segment, SemaphoreSet};
 use ipc_safe::testing::{Answer, Call, Faults, Occurrence, SystemCall, in_process, intercept};
 use std::fs::{read_dir, read_to_string};
 use std::process::Command;
@@ -195,4 +195,24 @@ fn a_timer_that_cannot_be_stopped_does_not_end_its_example() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{}: {errors}", output.status);
     assert!(errors.contains("setitimer"), "{errors}");
+}
+
+/// A socket that replaces another has a name first that nobody expects. Should somebody have it all the same, there are others.
+#[test]
+fn a_temporary_name_that_is_taken_is_given_up_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = LocalAddress::path(folder.path().join("socket")).unwrap();
+    let (listener, seen) = with_fault("bind", libc::EADDRINUSE, 1, || SeqPacketListener::bind(&address));
+    assert!(listener.is_ok() && seen == 2, "{listener:?} after {seen} calls");
+}
+
+#[test]
+fn a_segment_that_finds_no_memory_is_told_of_huge_pages_only_when_it_wants_some() {
+    let (ordinary, _) = with_fault("shmget", libc::ENOMEM, 1, || Segment::private(100));
+    let error = ordinary.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    assert!(!error.to_string().contains("huge"), "{error}");
+    let options = Segment::options().create_new(true).huge_pages(Some(HugePages::Default));
+    let (huge, _) = with_fault("shmget", libc::ENOMEM, 1, || options.open(Key::PRIVATE, 100));
+    assert!(huge.unwrap_err().to_string().contains("vm.nr_hugepages"));
 }
