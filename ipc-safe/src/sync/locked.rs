@@ -11,7 +11,8 @@ use core::ops::Deref;
 pub enum Locked<'a, T: ShmSafe> {
     /// The last holder let go.
     Consistent(RobustMutexGuard<'a, T>),
-    /// The last holder died, or gave the repair up by dying: the data may be half changed.
+    /// The last holder died, or gave the repair up by dying: the data may be half changed. Where the id of a dead holder has come
+    /// back meanwhile, to another thread, the death may be told twice: to who takes the lock over, and to the next one.
     OwnerDied(OwnerDied<'a, T>),
 }
 

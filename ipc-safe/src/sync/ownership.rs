@@ -339,7 +339,8 @@ impl Ownership {
         if futex::unlock_pi(&self.word, SHARED).is_ok() {
             return;
         }
-        // The kernel's record names another owner (see REFUSED_PAUSE): who sleeps in that one's name looks again after a slice.
+        // The kernel's record names another owner (see REFUSED_PAUSE): who sleeps in that one's name looks again after a slice. Who begins
+        // to sleep in ours just now does, too; should this thread end before that, the kernel tells them of a death that was none.
         // Or the word does: the kernel gave the lock away meanwhile (see `granted`), and who got it keeps it, or has just given
         // it back.
         fence(Ordering::SeqCst);

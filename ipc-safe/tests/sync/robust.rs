@@ -542,7 +542,8 @@ fn an_id_that_came_back_is_not_the_owner() {
                 });
             }
         });
-        assert_eq!(deaths.into_inner(), 1);
+        // Once; and once more for one that began to sleep in the name of the first just as that one let go, and ended.
+        assert!((1..=2).contains(&deaths.into_inner()));
         assert_eq!(consistent(counter.lock().unwrap()).get(), 4);
         kill(stranger);
         0
