@@ -84,10 +84,12 @@ impl<K: Connected> LocalSocket<K> {
             }
             match (rustix::net::connect(&socket, &target).map_err(errno), wait) {
                 (Ok(()), _) => break,
+                // Interrupted, too: the kernel rounds the time that is left up, and a signal that comes sooner would come for ever.
+                (Err(Errno::AGAIN | Errno::INTR), Wait::Until(deadline)) if Instant::now() >= deadline => {
+                    return Err(failed(Errno::TIMEDOUT));
+                }
+                (Err(Errno::AGAIN), Wait::Until(_) | Wait::Interruptible) => {}
                 (Err(Errno::INTR), _) if wait.retries() => {}
-                (Err(Errno::AGAIN), Wait::Until(deadline)) if Instant::now() < deadline => {}
-                (Err(Errno::AGAIN), Wait::Until(_)) => return Err(failed(Errno::TIMEDOUT)),
-                (Err(Errno::AGAIN), Wait::Interruptible) => {}
                 (Err(number), _) => return Err(failed(number)),
             }
         }

@@ -5,7 +5,7 @@ use ipc_safe::memory::{Memfd, PosixObject, PrivateMemory};
 use ipc_safe::pipe::Fifo;
 use ipc_safe::process::{Children, getpid};
 use ipc_safe::signal::{Signal, SignalSet};
-use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, SeqPacketListener};
+use ipc_safe::socket::{LocalAddress, LocalDatagram, LocalSeqPacket, LocalStream, SeqPacketListener, StreamListener};
 use ipc_safe::sysv::{HugePages, Key, Segment, SemaphoreSet};
 use ipc_safe::testing::{Answer, Call, Faults, Occurrence, SystemCall, in_process, intercept};
 use std::fs::{read_dir, read_to_string};
@@ -215,4 +215,17 @@ fn a_segment_that_finds_no_memory_is_told_of_huge_pages_only_when_it_wants_some(
     let options = Segment::options().create_new(true).huge_pages(Some(HugePages::Default));
     let (huge, _) = with_fault("shmget", libc::ENOMEM, 1, || options.open(Key::PRIVATE, 100));
     assert!(huge.unwrap_err().to_string().contains("vm.nr_hugepages"));
+}
+
+/// The kernel waits by whole ticks of its clock: where signals come more often than that, no wait ends by its own time.
+#[test]
+fn a_connect_that_is_interrupted_all_the_time_ends_with_its_time() {
+    let _watchdog = crate::support::watchdog();
+    let listener = StreamListener::bind(&LocalAddress::UNNAMED).unwrap();
+    let address = listener.local_address().unwrap();
+    let faults = Faults::new().fail("connect", Errno::INTR, Occurrence::Every).expect("a call");
+    let connect = || LocalStream::connect_timeout(&address, Duration::from_millis(10));
+    let injected = faults.run(connect).expect("system calls can be intercepted");
+    assert!(injected.seen() > 1);
+    assert_eq!(injected.into_value().unwrap_err().kind(), ErrorKind::TimedOut);
 }
